@@ -1,0 +1,87 @@
+// Command teleport-protos prints the part of Teleport's API that the mappings reach as `.proto` files.
+//
+//	teleport-protos -mappings mappings/teleport -newer proto/teleport/newer -out proto/teleport/official [-check]
+//
+// It takes every official fact from the Go API module that it is linked with, never from the network, and writes
+// nothing but `.proto` files below -out. What is younger than the module lies as source in -newer and shadows the
+// official file of the same import path.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	os.Exit(command(os.Args[1:], os.Stderr))
+}
+
+// command runs the program and returns its exit code: 0 done or current, 1 failed or stale, 2 wrong usage.
+func command(args []string, stderr io.Writer) int {
+	flags := flag.NewFlagSet("teleport-protos", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	mappings := flags.String("mappings", "", "`folder` of the mapping files (*.toml): they name what to print")
+	newer := flags.String("newer", "", "`folder` of .proto sources, by import path, that are younger than the API module")
+	out := flags.String("out", "", "`folder` to print into, by import path")
+	check := flags.Bool("check", false, "write nothing; fail if -out is not what would be printed")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if *mappings == "" || *newer == "" || *out == "" || flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "teleport-protos: -mappings, -newer and -out are needed, and nothing else")
+		flags.Usage()
+		return 2
+	}
+	if err := run(*mappings, *newer, *out, *check); err != nil {
+		fmt.Fprintln(stderr, "teleport-protos:", err)
+		return 1
+	}
+	return 0
+}
+
+// run prints what the mappings reach into out, or with check compares it to what lies there.
+func run(mappings, newer, out string, check bool) error {
+	files, err := generate(mappings, newer)
+	if err != nil {
+		return err
+	}
+	changes, err := compare(out, files)
+	if err != nil {
+		return err
+	}
+	if check {
+		return stale(out, changes)
+	}
+	return apply(out, files, changes)
+}
+
+// generate returns the text of every official file that the mappings reach, by import path.
+func generate(mappings, newerDir string) (map[string]string, error) {
+	roots, err := readRoots(mappings)
+	if err != nil {
+		return nil, err
+	}
+	official, err := officialFiles()
+	if err != nil {
+		return nil, err
+	}
+	newer, err := readProtos(newerDir)
+	if err != nil {
+		return nil, err
+	}
+	linked, err := link(newer, official)
+	if err != nil {
+		return nil, err
+	}
+	reached, err := reach(roots, linked, newer)
+	if err != nil {
+		return nil, err
+	}
+	return printFiles(prune(official, reached, linked), reached.sources())
+}
