@@ -1,0 +1,2 @@
+//! Allocator, TLS provider, exit code; nothing else.
+fn main() {}

@@ -1,0 +1,417 @@
+//! The plan: mappings resolved against the descriptors. Every name has become a descriptor; nothing is looked up later.
+//! Plain values without behaviour beyond finding one's way in them.
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor, Value};
+
+use super::errors::Errors;
+use super::repr::{Json, Repr};
+use crate::schema::FieldPath;
+
+/// All that one process syncs to: a target's words and its kinds.
+#[derive(Debug)]
+pub struct Target {
+    /// The folder's name, for people.
+    pub name: String,
+    /// What is the same for all of its kinds on the Kubernetes side.
+    pub words: Words,
+    /// How a resource says that it is ours.
+    pub ownership: Ownership,
+    /// How to learn what the server can do.
+    pub features: Features,
+    /// What gRPC codes mean.
+    pub errors: Errors,
+    /// How much at once.
+    pub limits: Limits,
+    /// One for each Kubernetes kind, by name.
+    pub kinds: Vec<Arc<Kind>>,
+}
+
+impl Target {
+    /// The kind that objects of this API version (`group/version`) and kind are.
+    pub fn kind_of(&self, api_version: &str, kind: &str) -> Option<&Arc<Kind>> {
+        let (group, version) = api_version.split_once('/')?;
+        self.kinds.iter().find(|found| {
+            let k = &found.kubernetes;
+            k.kind == kind && k.group == group && k.versions.iter().any(|served| served == version)
+        })
+    }
+}
+
+/// Names on the Kubernetes side, and the texts of conditions.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// API group of all kinds.
+    pub group: String,
+    /// Category of all kinds (`kubectl get CATEGORY`).
+    pub category: String,
+    /// Finalizer that holds an object until its resource is gone.
+    pub finalizer: String,
+    /// Annotation: leave the object alone altogether.
+    pub ignore: String,
+    /// Annotation: deleting the object leaves the resource.
+    pub keep: String,
+    /// Annotation that becomes the resource's description.
+    pub description: String,
+    /// Annotation on a Secret: names of the objects that may read it, or `*`.
+    pub lookup: String,
+    /// Whether the specification could be translated.
+    pub decoded: Condition,
+    /// Whether the resource is ours.
+    pub owned: Condition,
+    /// Whether the last write went through.
+    pub synced: Condition,
+}
+
+/// One condition type and what it can say: outcomes by name (`true`, `false`, and further ones of its own).
+#[derive(Debug, Clone)]
+pub struct Condition {
+    /// The condition's type.
+    pub type_: String,
+    /// Reason and message by outcome; `{error}` in a message stands for the error's text.
+    pub says: BTreeMap<String, Says>,
+}
+
+/// A reason and a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Says {
+    /// CamelCase reason.
+    pub reason: String,
+    /// Text; `{error}` stands for the error's.
+    pub message: String,
+}
+
+/// The label that marks a resource as ours.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    /// Its key.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// How to learn what the server can do: a call, and where its answer says so.
+#[derive(Debug, Clone, Default)]
+pub struct Features {
+    /// Calls in order of preference; the request is empty.
+    pub call: Vec<MethodDescriptor>,
+    /// For each feature the places in the answer, of which one true one is enough.
+    pub paths: BTreeMap<String, Vec<AnswerPath>>,
+    /// Where the answer names the cluster.
+    pub cluster: Option<AnswerPath>,
+    /// Where the answer gives the server's version.
+    pub version: Option<AnswerPath>,
+}
+
+/// A place in an answer: fields, then possibly an entry of a map, then fields of that.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerPath {
+    /// From the answer to a scalar, or to a map.
+    pub to: FieldPath,
+    /// The key of the map's entry, and the way on from there (empty: the entry itself).
+    pub entry: Option<(String, FieldPath)>,
+}
+
+/// How much at once.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Resources a page of a list.
+    pub page_size: i32,
+    /// Largest message that the server takes, in bytes.
+    pub message_bytes: usize,
+    /// Calls in flight for the whole target.
+    pub concurrent: usize,
+    /// Passes at a time of one kind.
+    pub concurrent_kind: usize,
+}
+
+/// One Kubernetes kind and the resource it stands for.
+#[derive(Debug)]
+pub struct Kind {
+    /// The Kubernetes side.
+    pub kubernetes: Kubernetes,
+    /// What is written into every resource of this kind, and must be found in it.
+    pub constants: Vec<Constant>,
+    /// The target's side, shared by the kinds of one mapping.
+    pub resource: Arc<Resource>,
+}
+
+/// A Kubernetes kind.
+#[derive(Debug, Clone)]
+pub struct Kubernetes {
+    /// API group.
+    pub group: String,
+    /// Kind, as in manifests.
+    pub kind: String,
+    /// Plural name, as in URLs.
+    pub plural: String,
+    /// Singular name.
+    pub singular: String,
+    /// Short names.
+    pub short_names: Vec<String>,
+    /// Served versions; the first one is stored.
+    pub versions: Vec<String>,
+    /// Columns of `kubectl get`.
+    pub columns: Vec<Column>,
+    /// Whether the CRD itself refuses other names than the singleton's.
+    pub name_rule: bool,
+}
+
+impl Kubernetes {
+    /// `group/version` of the version that is stored.
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.group, self.versions[0])
+    }
+}
+
+/// One column of `kubectl get`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its heading.
+    pub name: String,
+    /// The place in the object, as a CRD writes it: `.spec.roles`.
+    pub path: String,
+    /// What it shows.
+    pub description: String,
+}
+
+/// A value written into every resource of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constant {
+    /// The member of the JSON form.
+    pub json: String,
+    /// Its value.
+    pub value: String,
+    /// Where it stands in the message; some messages have no field for it.
+    pub field: Option<FieldPath>,
+}
+
+/// A resource of the target.
+#[derive(Debug)]
+pub struct Resource {
+    /// The mapping's name: its file without the extension.
+    pub name: String,
+    /// Its message.
+    pub message: MessageDescriptor,
+    /// Its JSON form and that of everything below it.
+    pub shapes: Shapes,
+    /// Where the specification stands.
+    pub spec: Spec,
+    /// Where name, labels and so on stand.
+    pub metadata: Metadata,
+    /// The one name that it can have.
+    pub singleton: Option<String>,
+    /// How to call the target.
+    pub calls: Calls,
+    /// Fields copied from live when it is updated.
+    pub preserve: Vec<FieldPath>,
+    /// Features of which the server must have one; none: always.
+    pub requires: Vec<String>,
+}
+
+/// Where a specification stands in the JSON form of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spec {
+    /// One member, which is a message.
+    Member(String),
+    /// These members stand at the root.
+    Root(Vec<String>),
+}
+
+/// Where a resource keeps what Kubernetes keeps in `metadata`.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    /// The member of the JSON form.
+    pub json: String,
+    /// Its name.
+    pub name: FieldPath,
+    /// A map of strings.
+    pub labels: FieldPath,
+    /// A text.
+    pub description: Option<FieldPath>,
+    /// The revision that a conditional update carries.
+    pub revision: Option<FieldPath>,
+    /// When it expires.
+    pub expires: Option<FieldPath>,
+    /// A constant that the API asks for.
+    pub namespace: Option<(FieldPath, String)>,
+}
+
+/// Calls by what they do, each in order of preference: the next is tried when the server answers UNIMPLEMENTED.
+#[derive(Debug, Default)]
+pub struct Calls {
+    /// Reads one.
+    pub get: Vec<Call>,
+    /// Reads all, in pages.
+    pub list: Vec<Call>,
+    /// Creates, and fails where the name exists.
+    pub create: Vec<Call>,
+    /// Updates, and fails where it does not exist or the revision is another.
+    pub update: Vec<Call>,
+    /// Creates or replaces, whatever is there.
+    pub upsert: Vec<Call>,
+    /// Deletes.
+    pub delete: Vec<Call>,
+}
+
+impl Calls {
+    /// What a new resource is made with: a call that fails on an existing name, where there is one.
+    pub fn creating(&self) -> &[Call] {
+        if self.create.is_empty() { &self.upsert } else { &self.create }
+    }
+
+    /// What an existing resource is replaced with: a conditional call, where there is one.
+    pub fn updating(&self) -> &[Call] {
+        if self.update.is_empty() { &self.upsert } else { &self.update }
+    }
+}
+
+/// One method, how its request is filled, and where its answer holds the resource.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method.
+    pub method: MethodDescriptor,
+    /// What goes where in the request.
+    pub request: Vec<Assign>,
+    /// What the answer holds.
+    pub answer: Answer,
+}
+
+/// One assignment in a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assign {
+    /// The field; the empty path is the request itself.
+    pub to: FieldPath,
+    /// What it gets.
+    pub from: From,
+}
+
+/// What a request's field gets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum From {
+    /// The resource.
+    Resource,
+    /// The resource's name.
+    Name,
+    /// The revision that was read.
+    Revision,
+    /// The token of the page asked for.
+    Page,
+    /// How many resources a page.
+    PageSize,
+    /// Always the same.
+    Constant(Value),
+}
+
+/// What an answer holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// No resource.
+    Nothing,
+    /// One; the empty path is the answer itself.
+    Resource(FieldPath),
+    /// A page of them.
+    Page {
+        /// The repeated field.
+        items: FieldPath,
+        /// From one item to the resource; empty: the item is it.
+        item: FieldPath,
+        /// The token of the next page; none where the list is not paged.
+        next: Option<FieldPath>,
+    },
+}
+
+/// An index into [`Shapes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ShapeId(pub usize);
+
+/// The JSON forms of a resource's messages; the first one is the resource's own.
+#[derive(Debug, Clone, Default)]
+pub struct Shapes(pub Vec<MessageShape>);
+
+impl Shapes {
+    /// The resource's own.
+    pub fn root(&self) -> &MessageShape {
+        &self.0[0]
+    }
+
+    /// One of them.
+    pub fn get(&self, id: ShapeId) -> &MessageShape {
+        &self.0[id.0]
+    }
+}
+
+/// The JSON form of a message.
+#[derive(Debug, Clone)]
+pub struct MessageShape {
+    /// The message.
+    pub message: MessageDescriptor,
+    /// Whose rules: by Go's an unknown member is refused, by protobuf's it is dropped.
+    pub json: Json,
+    /// Its members, in field order, inlined ones in the place of what inlines them.
+    pub members: Vec<Member>,
+    /// Members by JSON name and by the other name accepted.
+    pub by_name: HashMap<String, usize>,
+}
+
+impl MessageShape {
+    /// The member that a JSON key means.
+    pub fn member(&self, key: &str) -> Option<&Member> {
+        self.by_name.get(key).map(|index| &self.members[*index])
+    }
+}
+
+/// One member of a JSON object.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its JSON name.
+    pub json: String,
+    /// Another name that is accepted: lowerCamelCase where protobuf's rules hold.
+    pub also: Option<String>,
+    /// From the object's message to the field: of length one unless messages are inlined on the way.
+    pub path: FieldPath,
+    /// The field itself, the path's last.
+    pub field: FieldDescriptor,
+    /// One, many, or by key.
+    pub many: Many,
+    /// What one value is.
+    pub value: Shape,
+    /// False: the Go field is no pointer: absent and empty are the same, and a zero time is an absent one.
+    pub nullable: bool,
+    /// What the mapping says of it.
+    pub rules: Rules,
+}
+
+/// How many values a member has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Many {
+    /// One; also where a representation takes a repeated field as a whole.
+    One,
+    /// A list.
+    List,
+    /// An object of values by key.
+    Map,
+}
+
+/// What one value is.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// An object.
+    Message(ShapeId),
+    /// Anything else.
+    Repr(Repr),
+}
+
+/// What a mapping says of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// Not part of the custom resource.
+    pub omit: bool,
+    /// May be a reference to a Secret's key; its value is never shown, hashed or compared.
+    pub secret: bool,
+    /// Sent even when empty, because the server refuses a resource without it.
+    pub present: bool,
+    /// Written by the server alone: takes no part in comparisons.
+    pub server: bool,
+}
