@@ -219,6 +219,22 @@ func TestOnlyTheNamedMethodsArePrinted(t *testing.T) {
 	}
 }
 
+func TestANestedRootBringsItsWholeContainer(t *testing.T) {
+	f := scratch(t, `resource.message = "types.ProvisionTokenSpecV2GitHub.Rule"`, nil)
+	f.call(t, 0)
+	printed, err := link(f.printed(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	container, err := printed.AsResolver().FindDescriptorByName("types.ProvisionTokenSpecV2GitHub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(facts(container)); got < 2 {
+		t.Errorf("the container has %d fields", got)
+	}
+}
+
 // methods lists the methods of the API in linked files, as mappings write them.
 func methods(files linker.Files) []string {
 	var all []string
