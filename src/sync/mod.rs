@@ -1,0 +1,8 @@
+//! The engine: objects come from watches into a queue, each has its passes, and every pass is decided by one pure
+//! function. Knows neither how Kubernetes nor how a target is spoken to beyond the traits in `ports`.
+pub mod decide;
+pub mod policy;
+pub mod ports;
+pub mod queue;
+pub mod retry;
+pub mod status;
