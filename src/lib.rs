@@ -1,5 +1,6 @@
 //! Keeps Kubernetes custom resources and a remote gRPC API in step, driven by declarative mapping tables.
 pub mod diagnostic;
+pub mod kube;
 pub mod mapping;
 pub mod schema;
 pub mod target;
