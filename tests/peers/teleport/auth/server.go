@@ -13,12 +13,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gravitational/teleport/api/client/proto"
-	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
-	autoupdatev1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/autoupdate/v1"
-	loginrulev1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/loginrule/v1"
-	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
-	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/identityfile"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc"
@@ -47,6 +41,7 @@ type ready struct {
 
 type server struct {
 	ready
+	kinds  *kinds
 	grpc   *grpc.Server
 	http   *http.Server
 	cancel context.CancelFunc
@@ -80,29 +75,19 @@ func start(o options) (*server, error) {
 	cache.apply()
 	faults := newFaults()
 	about := newAbout(o.cluster, o.version, authorities.host.pem())
-	table := kinds.table()
 	gate := &gate{faults: faults, trusted: o.plaintext}
 	s := &server{
+		kinds:  kinds,
 		grpc:   grpc.NewServer(grpc.Creds(transport), grpc.UnaryInterceptor(gate.unary), grpc.StreamInterceptor(gate.stream)),
-		http:   &http.Server{Handler: (&control{store, cache, faults, about, table}).handler(), ReadHeaderTimeout: 10 * time.Second},
+		http:   &http.Server{Handler: (&control{store, cache, faults, about, kinds.table}).handler(), ReadHeaderTimeout: 10 * time.Second},
 		failed: make(chan error, 2),
 	}
-	kinds.register(s.grpc, &authService{kinds: kinds, cache: cache, about: about, table: table})
+	kinds.register(s.grpc, &authService{kinds: kinds, cache: cache, about: about})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go cache.run(ctx)
 	s.Identity = identity
 	return s, s.listen(o)
-}
-
-// register adds every service that is served here.
-func (k *kinds) register(r *grpc.Server, auth *authService) {
-	proto.RegisterAuthServiceServer(r, auth)
-	usersv1.RegisterUsersServiceServer(r, &usersService{kinds: k})
-	machineidv1.RegisterBotServiceServer(r, &botService{bots: bots{k}, access: k.users.access})
-	loginrulev1.RegisterLoginRuleServiceServer(r, &loginRuleService{kinds: k})
-	accesslistv1.RegisterAccessListServiceServer(r, &accessListService{kinds: k})
-	autoupdatev1.RegisterAutoUpdateServiceServer(r, &autoupdateService{kinds: k})
 }
 
 func (s *server) listen(o options) error {
