@@ -1,5 +1,6 @@
 //! Keeps Kubernetes custom resources and a remote gRPC API in step, driven by declarative mapping tables.
 pub mod diagnostic;
 pub mod mapping;
+pub mod sandbox;
 pub mod schema;
 pub mod target;
