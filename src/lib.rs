@@ -2,5 +2,6 @@
 pub mod diagnostic;
 pub mod kube;
 pub mod mapping;
+pub mod sandbox;
 pub mod schema;
 pub mod target;

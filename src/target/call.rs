@@ -161,7 +161,7 @@ impl Caller {
         match error.class {
             Class::Limited => permit.limited(),
             Class::Unavailable => self.reach.doubt(),
-            _ => {}
+            _ => permit.good(),
         }
     }
 

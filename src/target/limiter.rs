@@ -74,7 +74,7 @@ impl Permit {
         }
     }
 
-    /// The target took it.
+    /// The target answered, be it with a refusal.
     pub fn good(&self) {
         let mut state = self.limiter.state();
         state.good += 1;
