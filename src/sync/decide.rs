@@ -305,6 +305,7 @@ fn syncing(known: &Known, desired: &str) -> Step {
         Live::Unread => Step::Observe,
         Live::Unreadable(failure) => failed(failure, vec![yes(Which::Decoded, "true")]),
         Live::Absent => Step::Create,
+        Live::Found(found) if found.stale && !as_recorded && known.rereads < REREADS => Step::Observe,
         Live::Found(found) => reconcile(found, record, as_recorded, desired),
     }
 }

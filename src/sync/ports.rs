@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::decide::Failure;
 use crate::kube::object::{Key, Object};
 use crate::mapping::plan::{Kind, Resource};
+use crate::target::gate::Write;
 
 /// What became of a patch of an object.
 #[derive(Debug, Clone)]
@@ -81,15 +82,6 @@ pub trait Cluster: Send + Sync + 'static {
     fn tell(&self, kind: &Kind, object: &Object, note: Note);
 }
 
-/// Whose write it is, for the change log.
-#[derive(Debug, Clone, Copy)]
-pub struct Change<'a> {
-    /// The object behind it.
-    pub key: &'a Key,
-    /// The paths that it changes.
-    pub changed: &'a [String],
-}
-
 /// A target. A write that was answered with an error may have been applied all the same.
 pub trait Remote: Send + Sync + 'static {
     /// Reads a resource, possibly from a cache that lags; none where it does not exist.
@@ -99,28 +91,20 @@ pub trait Remote: Send + Sync + 'static {
         name: &str,
     ) -> impl Future<Output = Result<Option<DynamicMessage>, Failure>> + Send;
 
-    /// Creates a resource, failing on an existing name where the API can. Gives what the server made of it, if it says.
-    fn create(
+    /// Reads all resources of a kind, handing each over as it comes.
+    fn list(
         &self,
         resource: &Resource,
-        message: &DynamicMessage,
-        change: Change<'_>,
-    ) -> impl Future<Output = Result<Option<DynamicMessage>, Failure>> + Send;
-
-    /// Replaces a resource that was read and is ours; the message carries the revision that was read.
-    fn update(
-        &self,
-        resource: &Resource,
-        message: &DynamicMessage,
-        change: Change<'_>,
-    ) -> impl Future<Output = Result<Option<DynamicMessage>, Failure>> + Send;
-
-    /// Deletes a resource that was read and is ours.
-    fn delete(
-        &self,
-        resource: &Resource,
-        name: &str,
-        revision: &str,
-        change: Change<'_>,
+        each: &mut (dyn FnMut(&DynamicMessage) + Send),
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Writes for an object, if writing is allowed. `paths` is what changes, for the change log. Gives the resource as
+    /// the write left it, where the target says.
+    fn write(
+        &self,
+        kind: &Kind,
+        key: &Key,
+        paths: &[String],
+        write: Write,
+    ) -> impl Future<Output = Result<Option<DynamicMessage>, Failure>> + Send;
 }

@@ -15,6 +15,11 @@ pub fn backoff(failures: u32, luck: f64) -> Duration {
     doubled.min(LONGEST).mul_f64(0.75 + 0.25 * luck.clamp(0.0, 1.0))
 }
 
+/// The pause before an early try, when something in the way may just have gone: under a second however often it failed.
+pub fn early(failures: u32) -> Duration {
+    Duration::from_millis(20).saturating_mul(1 << failures.min(5))
+}
+
 /// The pause before live is read again when somebody wrote in between, or a cache lags: short, and longer each time.
 pub fn reread(times: u32) -> Duration {
     Duration::from_millis(50).saturating_mul(1 << times.min(5))
