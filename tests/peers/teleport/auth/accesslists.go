@@ -1,4 +1,5 @@
-// accesslists.go serves access lists. Members, reviews and promotions are not served.
+// accesslists.go serves access lists. Their members are in accesslistmembers.go; reviews and
+// promotions are not served.
 
 package main
 
@@ -47,5 +48,8 @@ func (s *accessListService) UpsertAccessList(ctx context.Context, r *accesslistv
 }
 
 func (s *accessListService) DeleteAccessList(ctx context.Context, r *accesslistv1.DeleteAccessListRequest) (*emptypb.Empty, error) {
-	return &emptypb.Empty{}, s.accessLists.delete(ctx, r.GetName())
+	if err := s.accessLists.delete(ctx, r.GetName()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, s.dropMembers(ctx, r.GetName())
 }

@@ -11,12 +11,18 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// dynamicKind is a kind that callers also need matching labels for, and whose update
-// ignores the revision.
+// dynamicKind is a kind that callers need matching labels for, also to write, and whose
+// update ignores the revision.
 func dynamicKind[M legacyMessage](b *backend, name, version, noun string) *kind[M] {
 	k := legacy[M](b, name, version)
 	k.labelled = true
 	k.unconditional = true
+	k.prepare = func(ctx context.Context, m M) error {
+		if !b.access.matches(ctx, name, m) {
+			return trace.AccessDenied("access to %s denied", noun)
+		}
+		return nil
+	}
 	k.absent = says(trace.NotFound, noun+` "%v" doesn't exist`)
 	k.gone = k.absent
 	k.taken = says(trace.AlreadyExists, noun+` "%v" already exists`)

@@ -12,6 +12,7 @@ import (
 	dbobjectimportrulev1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/dbobjectimportrule/v1"
 	discoveryconfigv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/discoveryconfig/v1"
 	loginrulev1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/loginrule/v1"
+	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
 	userprovisioningv2 "github.com/gravitational/teleport/api/gen/proto/go/teleport/userprovisioning/v2"
 	vnetv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/vnet/v1"
 	workloadidentityv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/workloadidentity/v1"
@@ -25,6 +26,7 @@ type kinds struct {
 	// table has every kind by its name, and bots.
 	table map[string]anyKind
 
+	accessListMembers     *kind[*accesslistv1.Member]
 	accessLists           *kind[*accesslistv1.AccessList]
 	accessMonitoringRules *kind[*accessmonitoringrulesv1.AccessMonitoringRule]
 	apps                  *kind[*types.AppV3]
@@ -43,6 +45,7 @@ type kinds struct {
 	locks                 *kind[*types.LockV2]
 	loginRules            *kind[*loginrulev1.LoginRule]
 	networkingConfig      *kind[*types.ClusterNetworkingConfigV2]
+	maintenanceConfig     *kind[*types.ClusterMaintenanceConfigV1]
 	nodes                 *kind[*types.ServerV2]
 	oidc                  *kind[*types.OIDCConnectorV3]
 	oktaImportRules       *kind[*types.OktaImportRuleV1]
@@ -51,6 +54,7 @@ type kinds struct {
 	saml                  *kind[*types.SAMLConnectorV2]
 	samlServiceProviders  *kind[*types.SAMLIdPServiceProviderV1]
 	serverInfos           *kind[*types.ServerInfoV1]
+	spiffeFederations     *kind[*machineidv1.SPIFFEFederation]
 	staticHostUsers       *kind[*userprovisioningv2.StaticHostUser]
 	tokens                *kind[*types.ProvisionTokenV2]
 	trustedClusters       *kind[*types.TrustedClusterV2]
@@ -64,6 +68,7 @@ type kinds struct {
 func newKinds(s *store, c *cache) *kinds {
 	b := &backend{store: s, cache: c, access: &access{}}
 	k := &kinds{access: b.access, table: map[string]anyKind{}}
+	k.accessListMembers = add(k, accessListMemberKind(b))
 	k.accessLists = add(k, accessListKind(b))
 	k.accessMonitoringRules = add(k, plain(b, types.KindAccessMonitoringRule, types.V1, unchecked[*accessmonitoringrulesv1.AccessMonitoringRule]))
 	k.apps = add(k, dynamicKind[*types.AppV3](b, types.KindApp, types.V3, "app"))
@@ -82,6 +87,7 @@ func newKinds(s *store, c *cache) *kinds {
 	k.locks = add(k, legacy[*types.LockV2](b, types.KindLock, types.V2))
 	k.loginRules = add(k, loginRuleKind(b))
 	k.networkingConfig = add(k, legacy[*types.ClusterNetworkingConfigV2](b, types.KindClusterNetworkingConfig, types.V2))
+	k.maintenanceConfig = add(k, unwatched(legacy[*types.ClusterMaintenanceConfigV1](b, types.KindClusterMaintenanceConfig, types.V1)))
 	k.nodes = add(k, nodeKind(b))
 	k.oidc = add(k, connectorKind[*types.OIDCConnectorV3](b, types.KindOIDC, types.V3))
 	k.oktaImportRules = add(k, legacy[*types.OktaImportRuleV1](b, types.KindOktaImportRule, types.V1))
@@ -90,6 +96,7 @@ func newKinds(s *store, c *cache) *kinds {
 	k.saml = add(k, connectorKind[*types.SAMLConnectorV2](b, types.KindSAML, types.V2))
 	k.samlServiceProviders = add(k, samlServiceProviderKind(b))
 	k.serverInfos = add(k, unwatched(legacy[*types.ServerInfoV1](b, types.KindServerInfo, types.V1)))
+	k.spiffeFederations = add(k, plain(b, types.KindSPIFFEFederation, types.V1, unchecked[*machineidv1.SPIFFEFederation]))
 	k.staticHostUsers = add(k, plain(b, types.KindStaticHostUser, types.V2, unchecked[*userprovisioningv2.StaticHostUser]))
 	k.tokens = add(k, tokenKind(b))
 	k.trustedClusters = add(k, unwatched(legacy[*types.TrustedClusterV2](b, types.KindTrustedCluster, types.V2)))
@@ -102,6 +109,7 @@ func newKinds(s *store, c *cache) *kinds {
 
 	k.access.role = func(name string) (types.Role, error) { return k.roles.read(s, name) }
 	k.users.prepare = k.prepareUser
+	k.accessListMembers.prepare = k.prepareMember
 	k.roles.release = k.releaseRole
 	return k
 }

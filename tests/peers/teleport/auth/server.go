@@ -31,6 +31,9 @@ type options struct {
 	plaintext bool
 }
 
+// readyFile is written when the server serves.
+const readyFile = "ready.json"
+
 // ready is the content of ready.json.
 type ready struct {
 	Auth    string `json:"auth"`
@@ -50,6 +53,9 @@ type server struct {
 
 // start serves until stop is called. When it returns, ready.json is written.
 func start(o options) (*server, error) {
+	if err := prepareDir(o.dir); err != nil {
+		return nil, err
+	}
 	authorities, err := newAuthorities(o.cluster)
 	if err != nil {
 		return nil, err
@@ -127,13 +133,25 @@ func writeIdentity(dir string, a *authorities) (string, error) {
 	return path, identityfile.Write(identity, path)
 }
 
+// prepareDir makes the directory and takes a former run's ready.json out of it.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return trace.ConvertSystemError(err)
+	}
+	err := os.Remove(filepath.Join(dir, readyFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return trace.ConvertSystemError(err)
+}
+
 // writeReady makes ready.json appear whole or not at all.
 func writeReady(dir string, r ready) error {
 	content, err := json.Marshal(r)
 	if err != nil {
 		return trace.Wrap(err)
 	}
-	path := filepath.Join(dir, "ready.json")
+	path := filepath.Join(dir, readyFile)
 	if err := os.WriteFile(path+".tmp", content, 0o600); err != nil {
 		return trace.ConvertSystemError(err)
 	}

@@ -29,6 +29,7 @@ import (
 // register adds every service to r.
 func (k *kinds) register(r *grpc.Server, auth *authService) {
 	proto.RegisterAuthServiceServer(r, auth)
+	machineidv1.RegisterSPIFFEFederationServiceServer(r, &spiffeService{kinds: k})
 	machineidv1.RegisterBotServiceServer(r, &botService{bots: bots{k}})
 	accesslistv1.RegisterAccessListServiceServer(r, &accessListService{kinds: k})
 	accessmonitoringrulesv1.RegisterAccessMonitoringRulesServiceServer(r, &accessMonitoringService{kinds: k})

@@ -1,5 +1,5 @@
 // settings.go serves the small kinds of AuthService that are only ever set whole:
-// installers, the web UI's configuration and server infos.
+// installers, server infos, and the configurations of the web UI and of maintenance.
 
 package main
 
@@ -8,6 +8,7 @@ import (
 
 	"github.com/gravitational/teleport/api/client/proto"
 	"github.com/gravitational/teleport/api/types"
+	"github.com/gravitational/trace"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -66,4 +67,37 @@ func (s *authService) UpsertServerInfo(ctx context.Context, r *types.ServerInfoV
 
 func (s *authService) DeleteServerInfo(ctx context.Context, r *types.ResourceRequest) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, s.serverInfos.delete(ctx, r.Name)
+}
+
+func (s *authService) GetClusterMaintenanceConfig(ctx context.Context, _ *emptypb.Empty) (*types.ClusterMaintenanceConfigV1, error) {
+	return s.maintenanceConfig.get(ctx, types.MetaNameClusterMaintenanceConfig)
+}
+
+// UpdateClusterMaintenanceConfig is guarded by a nonce of the resource's own, which is
+// zero for a new one and counts its updates; the revision is not looked at.
+func (s *authService) UpdateClusterMaintenanceConfig(ctx context.Context, r *types.ClusterMaintenanceConfigV1) (*emptypb.Empty, error) {
+	expected := r.Nonce
+	r.Nonce++
+	current := func(_, _ string) guard {
+		return func(old *record) error {
+			if nonce, err := s.nonce(old); err != nil || nonce != expected {
+				return trace.CompareFailed("maintenance config was concurrently modified, please re-pull and work from latest state")
+			}
+			return nil
+		}
+	}
+	_, err := s.maintenanceConfig.write(ctx, r, current, types.VerbCreate, types.VerbUpdate)
+	return &emptypb.Empty{}, err
+}
+
+func (s *authService) nonce(old *record) (uint64, error) {
+	if old == nil {
+		return 0, nil
+	}
+	stored, err := s.maintenanceConfig.parse(*old)
+	return stored.Nonce, err
+}
+
+func (s *authService) DeleteClusterMaintenanceConfig(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, s.maintenanceConfig.delete(ctx, types.MetaNameClusterMaintenanceConfig)
 }

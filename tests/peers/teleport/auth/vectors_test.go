@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gravitational/teleport/api/client"
+	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
+	headerv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/header/v1"
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -92,9 +95,22 @@ func replay(t *testing.T, v vector) {
 		want = v.Official
 	}
 	name, _ := want["metadata"].(map[string]any)["name"].(string)
+	if v.Kind == types.KindAccessListMember {
+		name = memberTitle(want["spec"].(map[string]any)["access_list"].(string), name)
+	}
 	var got map[string]any
 	if err := json.Unmarshal(dump[name].JSON, &got); err != nil {
 		t.Fatalf("%q is not in the store: %v", name, err)
+	}
+	if kind.watchable() {
+		stored := dump[name]
+		event, err := kind.toEvent(change{kind: v.Kind, name: name, after: &stored})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.EventToGRPC(event); err != nil {
+			t.Errorf("no event of it: %v", err)
+		}
 	}
 	for _, side := range []map[string]any{got, want} {
 		forgetServers(v.Kind, side)
@@ -128,23 +144,42 @@ func invoke(ctx context.Context, address string, v vector) error {
 	return conn.Invoke(ctx, v.Method, &v.Request, &answer, grpc.ForceCodecV2(bytesCodec{}))
 }
 
-// provide makes the roles that a user of a vector has.
+// provide makes what a vector refers to: the roles of a user, the list of a member.
 func provide(t *testing.T, s *server, v vector) {
 	t.Helper()
-	spec, _ := v.Official["spec"].(map[string]any)
-	roles, _ := spec["roles"].([]any)
-	if v.Kind != types.KindUser {
-		return
-	}
 	ctx := withCall(t.Context(), call{trusted: true})
-	for _, name := range roles {
-		r := &types.RoleV6{Version: types.V7, Metadata: types.Metadata{Name: name.(string)}}
-		if err := r.CheckAndSetDefaults(); err != nil {
+	spec, _ := v.Official["spec"].(map[string]any)
+	switch v.Kind {
+	case types.KindUser:
+		roles, _ := spec["roles"].([]any)
+		for _, name := range roles {
+			r := &types.RoleV6{Version: types.V7, Metadata: types.Metadata{Name: name.(string)}}
+			if err := s.kinds.roles.save(ctx, r, always); err != nil {
+				t.Fatal(err)
+			}
+		}
+	case types.KindAccessListMember:
+		name, _ := spec["access_list"].(string)
+		if name == "" {
+			return
+		}
+		if err := s.kinds.accessLists.save(ctx, accessList(name), always); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.kinds.roles.save(ctx, r, always); err != nil {
-			t.Fatal(err)
-		}
+	}
+}
+
+func accessList(name string) *accesslistv1.AccessList {
+	return &accesslistv1.AccessList{
+		Header: &headerv1.ResourceHeader{Version: types.V1, Kind: types.KindAccessList, Metadata: &headerv1.Metadata{Name: name}},
+		Spec: &accesslistv1.AccessListSpec{
+			Title:              name,
+			Owners:             []*accesslistv1.AccessListOwner{{Name: "owner"}},
+			Audit:              &accesslistv1.AccessListAudit{},
+			MembershipRequires: &accesslistv1.AccessListRequires{},
+			OwnershipRequires:  &accesslistv1.AccessListRequires{},
+			Grants:             &accesslistv1.AccessListGrants{},
+		},
 	}
 }
 
@@ -159,8 +194,13 @@ func forgetServers(kind string, resource map[string]any) {
 		delete(resource, "status")
 		traits, _ := spec["traits"].([]any)
 		spec["traits"] = filtered(traits, func(t any) bool { return t.(map[string]any)["values"] != nil })
+	case types.KindClusterMaintenanceConfig:
+		delete(resource, "nonce")
 	case types.KindDiscoveryConfig:
 		delete(resource, "status")
+	case types.KindAccessListMember:
+		delete(spec, "membership_kind")
+		delete(spec, "ineligible_status")
 	case types.KindAccessList:
 		for _, owner := range spec["owners"].([]any) {
 			delete(owner.(map[string]any), "membership_kind")
@@ -172,7 +212,8 @@ func forgetServers(kind string, resource map[string]any) {
 	}
 }
 
-// essence is v without null and zero members.
+// essence is v without null and zero members. An unset time may also be the epoch,
+// which the official conversion makes of one.
 func essence(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -196,7 +237,7 @@ func essence(v any) any {
 		}
 		return kept
 	case string:
-		if v == "" || v == "0001-01-01T00:00:00Z" {
+		if v == "" || v == "0001-01-01T00:00:00Z" || v == "1970-01-01T00:00:00Z" {
 			return nil
 		}
 	case float64:
