@@ -3,3 +3,4 @@ pub mod diagnostic;
 pub mod mapping;
 pub mod schema;
 pub mod target;
+pub mod translate;
