@@ -54,6 +54,11 @@ key() {
     ) | sha256sum | cut -c1-16
 }
 
+# folder NAME LDFLAGS: where the peer's binaries belong.
+folder() {
+    echo "$cache/$1-$(key "$1" "$2")"
+}
+
 # compile NAME LDFLAGS DIR: builds the peer's binaries into DIR.
 compile() (
     cd "$here/$1"
@@ -75,7 +80,7 @@ compile() (
 build() {
     local flags target lock
     flags=$(ldflags "$1")
-    target=$cache/$1-$(key "$1" "$flags")
+    target=$(folder "$1" "$flags")
     if [ ! -d "$target" ]; then
         mkdir -p "$cache"
         exec {lock}>"$cache/$1.lock"
@@ -94,6 +99,10 @@ build_locked() {
     rm -rf "$staging"
     mkdir "$staging"
     compile "$1" "$2" "$staging" >&2
+    if [ "$3" != "$(folder "$1" "$2")" ]; then
+        echo "${0##*/}: $here/$1 was edited while it was built: run again" >&2
+        return 1
+    fi
     mv "$staging" "$3"
 }
 

@@ -1,0 +1,3 @@
+//! The command line: one file a subcommand. Parses and prints only; what it prints is made elsewhere.
+pub mod crds;
+pub mod kinds;

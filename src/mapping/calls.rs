@@ -1,0 +1,324 @@
+//! Resolves calls: which method, what its request is filled with, and where its answer holds the resource. What a mapping
+//! does not say is inferred by type; where that is ambiguous, the candidates are listed.
+use std::ops::Range;
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value as ProtoValue};
+
+use super::plan::{Answer, Assign, Call, Calls, From};
+use super::raw::{Document, Node, Table, Text, Value};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::schema::{FieldPath, Schema};
+
+/// What a call is to do, as far as its request and answer go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Get,
+    List,
+    Write,
+    Delete,
+}
+
+pub(super) struct Resolver<'a> {
+    pub document: &'a Document,
+    pub schema: &'a Schema,
+    pub message: &'a MessageDescriptor,
+    /// Requests of the only resource of its kind carry no name.
+    pub singleton: bool,
+    pub problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Resolver<'_> {
+    pub fn calls(&mut self, rpc: &Table) -> Calls {
+        let calls = Calls {
+            get: self.group(rpc, "get", Role::Get),
+            list: self.group(rpc, "list", Role::List),
+            create: self.group(rpc, "create", Role::Write),
+            update: self.group(rpc, "update", Role::Write),
+            upsert: self.group(rpc, "upsert", Role::Write),
+            delete: self.group(rpc, "delete", Role::Delete),
+        };
+        let span = self.document.table.key_span("rpc").unwrap_or(0..0);
+        for (what, key) in [("creates", "create"), ("updates", "update")] {
+            if rpc.list("upsert").is_empty() && rpc.list(key).is_empty() {
+                let message = format!("nothing here {what} the resource");
+                let help = format!("give `{key}` or `upsert`");
+                self.problems
+                    .push(Diagnostic::error(message).at(&self.document.source, span.clone()).help(help));
+            }
+        }
+        calls
+    }
+
+    fn group(&mut self, rpc: &Table, key: &str, role: Role) -> Vec<Call> {
+        rpc.list(key).iter().filter_map(|node| self.call(node, role)).collect()
+    }
+
+    fn call(&mut self, node: &Node, role: Role) -> Option<Call> {
+        let none = Table::default();
+        let table = node.table().unwrap_or(&none);
+        let name = node.text().or_else(|| table.text("call"))?;
+        let Some(method) = self.schema.method(&name.text) else {
+            let calls = self.schema.calls();
+            let help = did_you_mean(&name.text, calls.iter().map(String::as_str));
+            self.error(format!("there is no call `{}`", name.text), name.span, help);
+            return None;
+        };
+        if method.is_client_streaming() || method.is_server_streaming() {
+            self.error(format!("`{}` is a stream, not a call", name.text), name.span, None);
+            return None;
+        }
+        let mut request = self.said(&method.input(), table);
+        let answer = self.answer(&method.output(), table, role, &name)?;
+        self.infer(&method.input(), &mut request, role, &answer, &name);
+        Some(Call { method, request, answer })
+    }
+
+    /// The assignments that the mapping says.
+    fn said(&mut self, input: &MessageDescriptor, table: &Table) -> Vec<Assign> {
+        let request = table.table("request");
+        request.entries().filter_map(|(field, node)| self.assign(input, field, node)).collect()
+    }
+
+    fn assign(&mut self, input: &MessageDescriptor, field: &Text, node: &Node) -> Option<Assign> {
+        let to = self.field(input, field)?;
+        let last = to.last()?.clone();
+        let from = match &node.value {
+            Value::Text(text) if text.starts_with('{') => match text.as_str() {
+                "{name}" => From::Name,
+                "{revision}" => From::Revision,
+                "{resource}" => From::Resource,
+                "{page}" => From::Page,
+                "{page-size}" => From::PageSize,
+                other => {
+                    let known = ["{name}", "{revision}", "{resource}", "{page}", "{page-size}"];
+                    let help = did_you_mean(other, known);
+                    self.error(
+                        format!("there is no {other} to fill a request with"),
+                        node.span.clone(),
+                        help,
+                    );
+                    return None;
+                }
+            },
+            value => From::Constant(self.constant(&last, value, node.span.clone())?),
+        };
+        Some(Assign { to, from })
+    }
+
+    fn constant(&mut self, field: &FieldDescriptor, value: &Value, span: Range<usize>) -> Option<ProtoValue> {
+        let found = match (value, field.kind()) {
+            (Value::Text(text), Kind::String) => Some(ProtoValue::String(text.clone())),
+            (Value::Flag(flag), Kind::Bool) => Some(ProtoValue::Bool(*flag)),
+            (Value::Whole(number), Kind::Int32) => i32::try_from(*number).ok().map(ProtoValue::I32),
+            (Value::Whole(number), Kind::Int64) => Some(ProtoValue::I64(*number)),
+            (Value::Text(text), Kind::Enum(of)) => {
+                of.get_value_by_name(text).map(|value| ProtoValue::EnumNumber(value.number()))
+            }
+            _ => None,
+        };
+        if found.is_none() || field.is_list() {
+            self.error(format!("this is no value for {}", field.full_name()), span, None);
+            return None;
+        }
+        found
+    }
+
+    /// Adds what follows from types: the resource, the name, the page.
+    fn infer(
+        &mut self,
+        input: &MessageDescriptor,
+        request: &mut Vec<Assign>,
+        role: Role,
+        answer: &Answer,
+        at: &Text,
+    ) {
+        let said = |from: &From, request: &[Assign]| request.iter().any(|assign| assign.from == *from);
+        let free = |request: &[Assign], wanted: fn(&Kind) -> bool| -> Vec<FieldDescriptor> {
+            let taken = |field: &FieldDescriptor| {
+                request.iter().any(|assign| assign.to.fields().first() == Some(field))
+            };
+            input.fields().filter(|f| !f.is_list() && wanted(&f.kind()) && !taken(f)).collect()
+        };
+        match role {
+            Role::Write if input == self.message => {
+                request.push(Assign { to: FieldPath::default(), from: From::Resource });
+            }
+            Role::Write if !said(&From::Resource, request) => {
+                let candidates = input
+                    .fields()
+                    .filter(|f| !f.is_list() && f.kind().as_message() == Some(self.message))
+                    .collect();
+                self.only(candidates, From::Resource, "the resource", request, at);
+            }
+            Role::Get | Role::Delete if !self.singleton && !said(&From::Name, request) => {
+                let candidates = free(request, |kind| *kind == Kind::String);
+                self.only(candidates, From::Name, "the name", request, at);
+            }
+            Role::List if matches!(answer, Answer::Page { next: Some(_), .. }) => {
+                if !said(&From::Page, request) {
+                    let candidates = free(request, |kind| *kind == Kind::String);
+                    self.only(candidates, From::Page, "the token of the page", request, at);
+                }
+                if !said(&From::PageSize, request) {
+                    let candidates = free(request, |kind| *kind == Kind::Int32);
+                    self.only(candidates, From::PageSize, "the size of the page", request, at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn only(
+        &mut self,
+        candidates: Vec<FieldDescriptor>,
+        from: From,
+        what: &str,
+        request: &mut Vec<Assign>,
+        at: &Text,
+    ) {
+        if let [only] = candidates.as_slice() {
+            request.push(Assign { to: FieldPath::new(vec![only.clone()]), from });
+            return;
+        }
+        let word = match from {
+            From::Name => "{name}",
+            From::Resource => "{resource}",
+            From::Page => "{page}",
+            _ => "{page-size}",
+        };
+        let names = candidates.iter().map(|field| format!("`{}`", field.name())).collect::<Vec<_>>();
+        let message = match names.as_slice() {
+            [] => format!("no field of the request of `{}` can take {what}", at.text),
+            _ => format!("{what} could go into {} of the request of `{}`", names.join(" or "), at.text),
+        };
+        let help = match candidates.first() {
+            Some(first) => format!(
+                "say which: {{ call = \"{}\", request = {{ {} = \"{word}\" }} }}",
+                at.text,
+                first.name()
+            ),
+            None => "is it the right call?".to_owned(),
+        };
+        self.error(message, at.span.clone(), Some(help));
+    }
+
+    fn answer(&mut self, output: &MessageDescriptor, table: &Table, role: Role, at: &Text) -> Option<Answer> {
+        match role {
+            Role::List => self.page(output, table, at),
+            Role::Delete => Some(Answer::Nothing),
+            Role::Get | Role::Write => {
+                if output == self.message {
+                    return Some(Answer::Resource(FieldPath::default()));
+                }
+                let holds: Vec<_> = output
+                    .fields()
+                    .filter(|f| !f.is_list() && f.kind().as_message() == Some(self.message))
+                    .collect();
+                match (holds.as_slice(), role) {
+                    ([only], _) => Some(Answer::Resource(FieldPath::new(vec![only.clone()]))),
+                    ([], Role::Write) => Some(Answer::Nothing),
+                    _ => {
+                        let message =
+                            format!("the answer of `{}` holds no {}", at.text, self.message.full_name());
+                        self.error(message, at.span.clone(), None);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn page(&mut self, output: &MessageDescriptor, table: &Table, at: &Text) -> Option<Answer> {
+        let (items, item) = match table.text("items") {
+            Some(items) => {
+                let fields = self.items(output, &items)?;
+                let repeated = fields.iter().position(FieldDescriptor::is_list)?;
+                let (items, item) = fields.split_at(repeated + 1);
+                (FieldPath::new(items.to_vec()), FieldPath::new(item.to_vec()))
+            }
+            None => {
+                let lists: Vec<_> = output
+                    .fields()
+                    .filter(|f| f.is_list() && f.kind().as_message() == Some(self.message))
+                    .collect();
+                let [only] = lists.as_slice() else {
+                    let message = format!(
+                        "the answer of `{}` has {} lists of {}",
+                        at.text,
+                        lists.len(),
+                        self.message.full_name()
+                    );
+                    let help = "say which with `items`".to_owned();
+                    self.error(message, at.span.clone(), Some(help));
+                    return None;
+                };
+                (FieldPath::new(vec![only.clone()]), FieldPath::default())
+            }
+        };
+        let next = match table.text("next") {
+            Some(next) => Some(self.field(output, &next)?),
+            None => {
+                let texts: Vec<_> =
+                    output.fields().filter(|f| f.kind() == Kind::String && !f.is_list()).collect();
+                match texts.as_slice() {
+                    [] => None,
+                    [only] => Some(FieldPath::new(vec![only.clone()])),
+                    many => {
+                        let names: Vec<_> = many.iter().map(|f| format!("`{}`", f.name())).collect();
+                        let message = format!("the token of the next page could be {}", names.join(" or "));
+                        self.error(message, at.span.clone(), Some("say which with `next`".to_owned()));
+                        None
+                    }
+                }
+            }
+        };
+        Some(Answer::Page { items, item, next })
+    }
+
+    /// A way that may lead through one repeated message, and must end at the resource.
+    fn items(&mut self, output: &MessageDescriptor, text: &Text) -> Option<Vec<FieldDescriptor>> {
+        let mut at = output.clone();
+        let mut fields: Vec<FieldDescriptor> = Vec::new();
+        for name in text.text.split('.') {
+            let field = self.field_of(&at, name, &text.span)?;
+            if let Kind::Message(inner) = field.kind() {
+                at = inner;
+            }
+            fields.push(field);
+        }
+        let lists = fields.iter().filter(|field| field.is_list()).count();
+        if at != *self.message || lists != 1 {
+            let message = format!("this leads to no list of {}", self.message.full_name());
+            self.error(message, text.span.clone(), None);
+            return None;
+        }
+        Some(fields)
+    }
+
+    fn field(&mut self, message: &MessageDescriptor, text: &Text) -> Option<FieldPath> {
+        FieldPath::resolve(message, &text.text)
+            .map_err(|(name, of)| {
+                self.field_of(&of, &name, &text.span);
+            })
+            .ok()
+    }
+
+    fn field_of(
+        &mut self,
+        of: &MessageDescriptor,
+        name: &str,
+        span: &Range<usize>,
+    ) -> Option<FieldDescriptor> {
+        let found = of.get_field_by_name(name);
+        if found.is_none() {
+            let fields: Vec<_> = of.fields().map(|field| field.name().to_owned()).collect();
+            let help = did_you_mean(name, fields.iter().map(String::as_str));
+            self.error(format!("{} has no field `{name}`", of.full_name()), span.clone(), help);
+        }
+        found
+    }
+
+    fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {
+        self.problems.push(Diagnostic::error(message).at(&self.document.source, span).maybe_help(help));
+    }
+}

@@ -1,0 +1,225 @@
+//! What can stand in a mapping, in `target.toml` and in `types.toml`: one table of keys drives the check of a file, the
+//! suggestions for a slip, and what is documented of a key.
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// A string.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// An integer.
+    Whole,
+    /// A boolean.
+    Flag,
+    /// A string, a boolean or an integer.
+    Constant,
+    /// Calls in order of preference: each a string, or a table of these keys.
+    Calls(&'static [Key]),
+    /// A table of these keys.
+    Table(&'static [Key]),
+    /// A list of tables of these keys.
+    Tables(&'static [Key]),
+    /// A table of any keys, each with one of these.
+    Map(&'static Takes),
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it means, in a sentence.
+    pub doc: &'static str,
+}
+
+const fn key(name: &'static str, takes: Takes, doc: &'static str) -> Key {
+    Key { name, takes, required: false, doc }
+}
+
+const fn required(name: &'static str, takes: Takes, doc: &'static str) -> Key {
+    Key { name, takes, required: true, doc }
+}
+
+/// A kind's mapping.
+pub static MAPPING: &[Key] = &[
+    required("resource", Takes::Table(RESOURCE), "The target's resource."),
+    required("kubernetes", Takes::Tables(KUBERNETES), "The Kubernetes kinds that stand for it."),
+    required("rpc", Takes::Table(RPC), "The calls that read and write it."),
+    key("fields", Takes::Table(FIELDS), "What is special about some of its fields."),
+];
+
+static RESOURCE: &[Key] = &[
+    required("message", Takes::Text, "Full name of its message."),
+    required("kind", Takes::Text, "The target's word for its kind, written into every resource."),
+    key("sub-kind", Takes::Text, "A constant beside the kind; a resource with another one is left alone."),
+    key("version", Takes::Text, "The target's version, where all Kubernetes kinds share it."),
+    key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
+    key("name", Takes::Text, "The only name that it can have: there is one of these."),
+    key("json", Takes::Text, "`go` or `proto`: whose JSON rules hold, where its package does not say."),
+    key(
+        "spec",
+        Takes::Texts,
+        "Members at the root that make up the specification; otherwise it is `$.spec`.",
+    ),
+    key("requires", Takes::Texts, "Features of which the server must have one."),
+];
+
+static KUBERNETES: &[Key] = &[
+    required("kind", Takes::Text, "Kind, as in manifests."),
+    key("versions", Takes::Texts, "Served versions, the stored one first; otherwise `v1`."),
+    key("version", Takes::Text, "The target's version that this kind stands for."),
+    key("plural", Takes::Text, "Plural name, where English is not regular."),
+    key("short-names", Takes::Texts, "Short names; otherwise singular and plural without the prefix."),
+    key("columns", Takes::Tables(COLUMN), "Columns of `kubectl get`; an age is added to them."),
+    key("name-rule", Takes::Flag, "The CRD refuses other names than the resource's only one."),
+];
+
+static COLUMN: &[Key] = &[
+    required("name", Takes::Text, "Heading."),
+    required("path", Takes::Text, "JSONPath in the object."),
+    required("description", Takes::Text, "What it shows."),
+];
+
+static RPC: &[Key] = &[
+    required("get", Takes::Calls(CALL), "Reads one."),
+    key("list", Takes::Calls(CALL), "Reads all, in pages."),
+    key("create", Takes::Calls(CALL), "Creates, and fails where the name exists."),
+    key("update", Takes::Calls(CALL), "Replaces if the revision is the one that was read."),
+    key("upsert", Takes::Calls(CALL), "Creates or replaces, whatever is there."),
+    required("delete", Takes::Calls(CALL), "Deletes."),
+];
+
+static CALL: &[Key] = &[
+    required("call", Takes::Text, "`package.Service/Method`."),
+    key(
+        "request",
+        Takes::Map(&Takes::Constant),
+        "What fields of the request get: a constant, or {name}, {revision}, {resource}, {page}, {page-size}.",
+    ),
+    key(
+        "items",
+        Takes::Text,
+        "Where the answer lists resources: a repeated field, then the way to the resource.",
+    ),
+    key("next", Takes::Text, "Where the answer has the token of the next page."),
+];
+
+static FIELDS: &[Key] = &[
+    key("omit", Takes::Texts, "JSONPaths that are no part of the custom resource."),
+    key("preserve", Takes::Texts, "JSONPaths copied from live when the resource is updated."),
+    key("secret", Takes::Texts, "JSONPaths that may name a Secret's key; never shown, hashed or compared."),
+    key("present", Takes::Texts, "JSONPaths sent even when empty."),
+    key("server", Takes::Texts, "JSONPaths that the server alone writes; not compared."),
+];
+
+/// A target.
+pub static TARGET: &[Key] = &[
+    required("kubernetes", Takes::Table(TARGET_KUBERNETES), "The Kubernetes side of all kinds."),
+    required("ownership", Takes::Table(OWNERSHIP), "The label that marks a resource as ours."),
+    required("metadata", Takes::Map(&Takes::Table(METADATA)), "Where metadata messages keep things."),
+    key("features", Takes::Table(FEATURES), "How to learn what the server can do."),
+    required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
+    required("limits", Takes::Table(LIMITS), "How much at once."),
+    required("conditions", Takes::Table(CONDITIONS), "Condition types and their texts."),
+];
+
+static TARGET_KUBERNETES: &[Key] = &[
+    required("group", Takes::Text, "API group."),
+    required("kind-prefix", Takes::Text, "What all kinds start with."),
+    required("category", Takes::Text, "Category, for `kubectl get CATEGORY`."),
+    required("finalizer", Takes::Text, "Finalizer that holds an object until its resource is gone."),
+    required("annotations", Takes::Table(ANNOTATIONS), "Names of annotations."),
+];
+
+static ANNOTATIONS: &[Key] = &[
+    required("ignore", Takes::Text, "Leave the object alone altogether."),
+    required("keep", Takes::Text, "Deleting the object leaves the resource."),
+    required("description", Takes::Text, "Becomes the resource's description."),
+    required("lookup", Takes::Text, "On a Secret: the objects that may read it."),
+];
+
+static OWNERSHIP: &[Key] =
+    &[required("label", Takes::Text, "Its key."), required("value", Takes::Text, "Its value.")];
+
+static METADATA: &[Key] = &[
+    required("name", Takes::Text, "Field of the name."),
+    required("labels", Takes::Text, "Field of the labels, a map of strings."),
+    key("description", Takes::Text, "Field of the description."),
+    key("revision", Takes::Text, "Field of the revision."),
+    key("expires", Takes::Text, "Field of the expiry."),
+    key("namespace", Takes::Text, "Field of the namespace."),
+];
+
+static FEATURES: &[Key] = &[
+    required("call", Takes::Texts, "Calls in order of preference, with an empty request."),
+    key("paths", Takes::Map(&Takes::Texts), "For each feature the places of which one true one is enough."),
+    key("cluster", Takes::Text, "Where the answer names the cluster."),
+    key("version", Takes::Text, "Where the answer gives the server's version."),
+];
+
+static CODES: Takes = Takes::Map(&Takes::Text);
+
+static ERRORS: &[Key] = &[
+    key("any", CODES, "For all operations."),
+    key("get", CODES, "For reading one."),
+    key("list", CODES, "For reading all."),
+    key("create", CODES, "For creating."),
+    key("update", CODES, "For replacing."),
+    key("delete", CODES, "For deleting."),
+];
+
+static LIMITS: &[Key] = &[
+    required("page-size", Takes::Whole, "Resources a page."),
+    required("message-bytes", Takes::Whole, "Largest message that the server takes."),
+    required("concurrent", Takes::Whole, "Calls in flight."),
+    required("concurrent-kind", Takes::Whole, "Passes at a time of one kind."),
+];
+
+static CONDITIONS: &[Key] = &[
+    required("decoded", Takes::Table(DECODED), "Whether the specification could be translated."),
+    required("owned", Takes::Table(OWNED), "Whether the resource is ours."),
+    required("synced", Takes::Table(SYNCED), "Whether the last write went through."),
+];
+
+static DECODED: &[Key] = &[TYPE, TRUE, FALSE];
+static OWNED: &[Key] =
+    &[TYPE, TRUE, FALSE, required("new", Takes::Table(SAYS), "True: there was none before.")];
+static SYNCED: &[Key] =
+    &[TYPE, TRUE, FALSE, required("mutation", Takes::Table(SAYS), "False: no call could be made.")];
+
+const TYPE: Key = required("type", Takes::Text, "The condition's type.");
+const TRUE: Key = required("true", Takes::Table(SAYS), "What it says when true.");
+const FALSE: Key = required("false", Takes::Table(SAYS), "What it says when false.");
+
+static SAYS: &[Key] = &[
+    required("reason", Takes::Text, "CamelCase reason."),
+    required("message", Takes::Text, "Text; {error} stands for the error's."),
+];
+
+/// How types are written.
+pub static TYPES: &[Key] = &[
+    key("json", Takes::Table(JSON), "Whose JSON rules hold by package."),
+    key("casttype", Takes::Map(&TYPE_RULE), "By gogoproto.casttype."),
+    key("customtype", Takes::Map(&TYPE_RULE), "By gogoproto.customtype."),
+    key("message", Takes::Map(&TYPE_RULE), "By message."),
+    key("enum", Takes::Map(&TYPE_RULE), "By enum."),
+    key("field", Takes::Map(&TYPE_RULE), "By field: `package.Message.field`."),
+];
+
+static JSON: &[Key] = &[key("go", Takes::Texts, "Packages whose messages Go's encoding/json reads.")];
+
+static TYPE_RULE: Takes = Takes::Table(&[
+    required("repr", Takes::Text, "A representation."),
+    key("words", Takes::Map(&Takes::Whole), "enum-words: accepted strings."),
+    key("bools", Takes::Map(&Takes::Whole), "enum-words: accepted booleans."),
+    key("renumber", Takes::Map(&Takes::Whole), "enum-words: numbers that become other ones."),
+    key("numbers", Takes::Flag, "enum-words: whether numbers are accepted; they are unless this is false."),
+    key("print", Takes::Map(&Takes::Constant), "enum-words: what is written for a number."),
+    key("fold", Takes::Text, "enum-words: `case` or `case-and-spaces` are looked over."),
+    key("unknown", Takes::Text, "`warn`: an unknown word is the zero value, with a warning."),
+]);

@@ -1,0 +1,294 @@
+//! Resolves one mapping: the resource, and the Kubernetes kinds that stand for it.
+use std::ops::Range;
+use std::sync::Arc;
+
+use prost_reflect::{Kind as ProtoKind, MessageDescriptor};
+
+use super::calls::Resolver;
+use super::naming::plural;
+use super::path;
+use super::plan::{Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shape, Shapes, Spec};
+use super::raw::{Document, Table, Text};
+use super::repr::Json;
+use super::shape::{self, Rule, Word};
+use super::types::Types;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::schema::{FieldPath, Schema};
+
+/// What holds for all kinds of a target.
+pub(super) struct Context<'a> {
+    pub schema: &'a Schema,
+    pub types: &'a Types,
+    /// `target.toml`.
+    pub target: &'a Table,
+    pub group: &'a str,
+    pub prefix: &'a str,
+    /// Names of features.
+    pub features: Vec<String>,
+}
+
+/// The kinds of a mapping; fewer or none where it has mistakes, which are reported.
+pub(super) fn resolve(
+    document: &Document,
+    context: &Context<'_>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Kind> {
+    let mut build = Build { document, context, problems };
+    let Some(resource) = build.resource() else { return Vec::new() };
+    let resource = Arc::new(resource);
+    let kinds = document.table.list("kubernetes");
+    kinds.iter().filter_map(|node| build.kind(node.table()?, &resource)).collect()
+}
+
+struct Build<'a> {
+    document: &'a Document,
+    context: &'a Context<'a>,
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Build<'_> {
+    fn resource(&mut self) -> Option<Resource> {
+        let table = self.document.table.table("resource");
+        let message = self.message(&table.text("message")?)?;
+        let json = self.json(table, &message);
+        let fields = self.document.table.table("fields");
+        let rules = self.rules(fields);
+        let resolved = shape::resolve(&message, json, self.context.types, &rules);
+        for (span, message, help) in resolved.problems {
+            let span = span.or_else(|| table.text("message").map(|text| text.span)).unwrap_or(0..0);
+            self.error(message, span, help);
+        }
+        let shapes = resolved.shapes;
+        self.check_secrets(fields, &shapes);
+        let preserve = self.preserve(fields, &shapes);
+        let spec = self.spec(table, &shapes);
+        let metadata = self.metadata(table, &shapes);
+        let requires = self.requires(table);
+        let singleton = table.text("name").map(|name| name.text);
+        let calls = Resolver {
+            document: self.document,
+            schema: self.context.schema,
+            message: &message,
+            singleton: singleton.is_some(),
+            problems: self.problems,
+        }
+        .calls(self.document.table.table("rpc"));
+        let name = self.file_stem();
+        let (spec, metadata) = (spec?, metadata?);
+        Some(Resource { name, message, shapes, spec, metadata, singleton, calls, preserve, requires })
+    }
+
+    fn file_stem(&self) -> String {
+        let file = self.document.source.name.rsplit('/').next().unwrap_or_default();
+        file.strip_suffix(".toml").unwrap_or(file).to_owned()
+    }
+
+    fn message(&mut self, name: &Text) -> Option<MessageDescriptor> {
+        let found = self.context.schema.message(&name.text);
+        if found.is_none() {
+            let names = self.context.schema.message_names();
+            let help = did_you_mean(&name.text, names.iter().map(String::as_str));
+            self.error(format!("there is no message `{}`", name.text), name.span.clone(), help);
+        }
+        found
+    }
+
+    fn json(&mut self, table: &Table, message: &MessageDescriptor) -> Json {
+        let by_package = self.context.types.json(message);
+        let Some(text) = table.text("json") else { return by_package };
+        match text.text.as_str() {
+            "go" => Json::Go,
+            "proto" => Json::Proto,
+            other => {
+                self.error(format!("`json` takes go or proto, not `{other}`"), text.span, None);
+                by_package
+            }
+        }
+    }
+
+    fn rules(&mut self, fields: &Table) -> Vec<Rule> {
+        let words = [
+            ("omit", Word::Omit),
+            ("secret", Word::Secret),
+            ("present", Word::Present),
+            ("server", Word::Server),
+        ];
+        let mut rules = Vec::new();
+        for (key, word) in words {
+            for text in fields.texts(key) {
+                match path::parse(&text.text) {
+                    Ok(steps) => rules.push(Rule { steps, word, span: text.span }),
+                    Err(message) => self.error(message, text.span, None),
+                }
+            }
+        }
+        rules
+    }
+
+    fn check_secrets(&mut self, fields: &Table, shapes: &Shapes) {
+        let secret = shapes.0.iter().flat_map(|shape| &shape.members).filter(|member| member.rules.secret);
+        let wrong: Vec<_> = secret
+            .filter(|member| member.field.kind() != ProtoKind::String)
+            .map(|member| member.field.full_name().to_owned())
+            .collect();
+        for name in wrong {
+            let span = fields.get("secret").map_or(0..0, |node| node.span.clone());
+            self.error(format!("a secret must be a string, and {name} is none"), span, None);
+        }
+    }
+
+    fn preserve(&mut self, fields: &Table, shapes: &Shapes) -> Vec<FieldPath> {
+        let texts = fields.texts("preserve");
+        texts.iter().filter_map(|text| self.member_path(shapes, text)).map(|(path, _)| path).collect()
+    }
+
+    /// Follows a JSONPath of members down through single messages.
+    fn member_path(&mut self, shapes: &Shapes, text: &Text) -> Option<(FieldPath, Member)> {
+        let names = match path::members(&text.text) {
+            Ok(names) => names,
+            Err(message) => {
+                self.error(message, text.span.clone(), None);
+                return None;
+            }
+        };
+        let mut shape = Some(shapes.root());
+        let mut fields = Vec::new();
+        let mut last = None;
+        for name in &names {
+            let known = shape.map(|shape| shape.members.iter().map(|m| m.json.as_str()).collect::<Vec<_>>());
+            let Some(member) = shape.and_then(|shape| shape.member(name)) else {
+                let help = did_you_mean(name, known.unwrap_or_default());
+                self.error(format!("there is no `{name}` here"), text.span.clone(), help);
+                return None;
+            };
+            fields.extend(member.path.fields().iter().cloned());
+            shape = match (&member.value, member.many) {
+                (Shape::Message(id), super::plan::Many::One) => Some(shapes.get(*id)),
+                _ => None,
+            };
+            last = Some(member.clone());
+        }
+        last.map(|member| (FieldPath::new(fields), member))
+    }
+
+    fn spec(&mut self, table: &Table, shapes: &Shapes) -> Option<Spec> {
+        let said = table.texts("spec");
+        if said.is_empty() {
+            let text = Text { text: "$.spec".to_owned(), span: table.text("message")?.span };
+            let (_, member) = self.member_path(shapes, &text)?;
+            return Some(Spec::Member(member.json));
+        }
+        let members: Vec<_> = said
+            .iter()
+            .filter_map(|text| self.member_path(shapes, text))
+            .map(|(_, member)| member.json)
+            .collect();
+        (members.len() == said.len()).then_some(Spec::Root(members))
+    }
+
+    /// The member of the root whose message is one that `target.toml` knows.
+    fn metadata(&mut self, table: &Table, shapes: &Shapes) -> Option<Metadata> {
+        let styles = self.context.target.table("metadata");
+        let found = shapes.root().members.iter().find_map(|member| {
+            let message = member.field.kind().as_message()?.clone();
+            Some((member, styles.get(message.full_name())?.table()?, message))
+        });
+        let Some((member, style, message)) = found else {
+            let known: Vec<_> = styles.entries().map(|(name, _)| name.text.as_str()).collect();
+            let help = format!("`metadata` in target.toml knows {}", known.join(", "));
+            let span = table.text("message").map_or(0..0, |text| text.span);
+            self.error("this message has no metadata that is known".to_owned(), span, Some(help));
+            return None;
+        };
+        let at = |key: &str| {
+            let name = style.text(key)?;
+            Some(member.path.join(message.get_field_by_name(&name.text)?))
+        };
+        let namespace = at("namespace").zip(table.text("namespace").map(|text| text.text));
+        Some(Metadata {
+            json: member.json.clone(),
+            name: at("name")?,
+            labels: at("labels")?,
+            description: at("description"),
+            revision: at("revision"),
+            expires: at("expires"),
+            namespace,
+        })
+    }
+
+    fn requires(&mut self, table: &Table) -> Vec<String> {
+        for text in table.texts("requires") {
+            if !self.context.features.contains(&text.text) {
+                let help = did_you_mean(&text.text, self.context.features.iter().map(String::as_str));
+                self.error(format!("target.toml has no feature `{}`", text.text), text.span, help);
+            }
+        }
+        table.texts("requires").into_iter().map(|text| text.text).collect()
+    }
+
+    fn kind(&mut self, table: &Table, resource: &Arc<Resource>) -> Option<Kind> {
+        let name = table.text("kind")?;
+        let prefix = self.context.prefix;
+        if !name.text.starts_with(prefix) {
+            let message = format!("all kinds of this target start with {prefix}");
+            self.error(message, name.span.clone(), None);
+        }
+        let kind = name.text;
+        let plural = table.text("plural").map_or_else(|| plural(&kind, prefix), |text| text.text);
+        let singular = kind.to_lowercase();
+        let prefix = prefix.to_lowercase();
+        let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+        let short_names = match table.get("short-names") {
+            Some(_) => table.texts("short-names").into_iter().map(|text| text.text).collect(),
+            None => vec![short(&singular), short(&plural)],
+        };
+        let mut versions: Vec<_> = table.texts("versions").into_iter().map(|text| text.text).collect();
+        if versions.is_empty() {
+            versions.push("v1".to_owned());
+        }
+        let columns = table.list("columns").iter().filter_map(|node| self.column(node.table()?)).collect();
+        let kubernetes = Kubernetes {
+            group: self.context.group.to_owned(),
+            kind,
+            plural,
+            singular,
+            short_names,
+            versions,
+            columns,
+            name_rule: table.flag("name-rule").unwrap_or(false),
+        };
+        Some(Kind { kubernetes, constants: self.constants(table, resource), resource: Arc::clone(resource) })
+    }
+
+    fn column(&mut self, table: &Table) -> Option<Column> {
+        let path = table.text("path")?;
+        let names = match path::members(&path.text) {
+            Ok(names) => names,
+            Err(message) => {
+                self.error(message, path.span, None);
+                return None;
+            }
+        };
+        Some(Column {
+            name: table.text("name")?.text,
+            path: names.iter().map(|name| format!(".{name}")).collect(),
+            description: table.text("description")?.text,
+        })
+    }
+
+    /// Kind, sub-kind and version: members of that name at the root, where the message has them.
+    fn constants(&mut self, kubernetes: &Table, resource: &Resource) -> Vec<Constant> {
+        let table = self.document.table.table("resource");
+        let version = kubernetes.text("version").or_else(|| table.text("version"));
+        let said = [("kind", table.text("kind")), ("sub_kind", table.text("sub-kind")), ("version", version)];
+        let constants = said.into_iter().filter_map(|(json, text)| {
+            let field = resource.shapes.root().member(json).map(|member| member.path.clone());
+            Some(Constant { json: json.to_owned(), value: text?.text, field })
+        });
+        constants.collect()
+    }
+
+    fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {
+        self.problems.push(Diagnostic::error(message).at(&self.document.source, span).maybe_help(help));
+    }
+}

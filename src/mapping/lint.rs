@@ -1,0 +1,127 @@
+//! Puts a target together from its files: each one is read and resolved, then what only shows across files is checked.
+//! All mistakes are reported at once.
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::grammar;
+use super::kind::{self, Context};
+use super::plan::{Kind, Target};
+use super::raw::{self, Document};
+use super::{target, types};
+use crate::diagnostic::{Diagnostic, Source, refused};
+use crate::schema::Schema;
+
+const TARGET_FILE: &str = "target.toml";
+const TYPES_FILE: &str = "types.toml";
+
+/// A target, and warnings about its files; or all mistakes.
+///
+/// Files are told apart by the last part of their names: `target.toml`, `types.toml`, and mappings. A later mapping
+/// replaces an earlier one's Kubernetes kind of the same name when they come from different folders.
+///
+/// # Errors
+/// All diagnostics, when at least one is an error.
+pub fn load(files: &[Source], schema: &Schema) -> Result<(Target, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let mut documents = |name: Option<&str>, grammar| -> Vec<Document> {
+        let wanted = files.iter().filter(|file| match (name, file_name(file)) {
+            (Some(name), found) => found == name,
+            (None, found) => found != TARGET_FILE && found != TYPES_FILE,
+        });
+        wanted.map(|file| raw::read(Arc::new(file.clone()), grammar, &mut problems)).collect()
+    };
+    let targets = documents(Some(TARGET_FILE), grammar::TARGET);
+    let types = documents(Some(TYPES_FILE), grammar::TYPES);
+    let mappings = documents(None, grammar::MAPPING);
+    let Some(target_file) = targets.last() else {
+        problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
+        return Err(problems);
+    };
+    let common = target::resolve(target_file, schema, &mut problems);
+    let types = types.last().map(|document| types::read(document, schema, &mut problems)).unwrap_or_default();
+    let kubernetes = target_file.table.table("kubernetes");
+    let word = |key| kubernetes.text(key).map(|text| text.text).unwrap_or_default();
+    let (group, prefix) = (word("group"), word("kind-prefix"));
+    let features = common.iter().flat_map(|common| common.features.paths.keys().cloned()).collect();
+    let context = Context {
+        schema,
+        types: &types,
+        target: &target_file.table,
+        group: &group,
+        prefix: &prefix,
+        features,
+    };
+    let mut kinds: Vec<(usize, Kind)> = Vec::new();
+    for (index, document) in mappings.iter().enumerate() {
+        kinds.extend(kind::resolve(document, &context, &mut problems).into_iter().map(|kind| (index, kind)));
+    }
+    let kinds = replace(kinds, &mappings, &mut problems);
+    collisions(&kinds, &mappings, &mut problems);
+    match common {
+        Some(common) if !refused(&problems) => {
+            let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
+            kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
+            let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
+            let target::Common { words, ownership, features, errors, limits } = common;
+            Ok((Target { name, words, ownership, features, errors, limits, kinds }, problems))
+        }
+        _ => Err(problems),
+    }
+}
+
+fn file_name(source: &Source) -> &str {
+    source.name.rsplit('/').next().unwrap_or_default()
+}
+
+fn folder(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A kind of a later folder replaces one of an earlier folder; within a folder, two of a name are a mistake.
+fn replace(
+    kinds: Vec<(usize, Kind)>,
+    mappings: &[Document],
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<(usize, Kind)> {
+    let mut kept: Vec<(usize, Kind)> = Vec::new();
+    for (index, kind) in kinds {
+        let same = kept.iter().position(|(_, other)| other.kubernetes.kind == kind.kubernetes.kind);
+        let Some(same) = same else {
+            kept.push((index, kind));
+            continue;
+        };
+        let earlier = &mappings[kept[same].0].source.name;
+        if folder(earlier) == folder(&mappings[index].source.name) {
+            let message = format!("{} already stands for a resource, in {earlier}", kind.kubernetes.kind);
+            let at = kind_span(&mappings[index], &kind.kubernetes.kind);
+            problems.push(Diagnostic::error(message).at(&mappings[index].source, at));
+        }
+        kept[same] = (index, kind);
+    }
+    kept
+}
+
+/// Names by which `kubectl` finds a kind must be one kind's alone.
+fn collisions(kinds: &[(usize, Kind)], mappings: &[Document], problems: &mut Vec<Diagnostic>) {
+    let mut taken: HashMap<&str, &str> = HashMap::new();
+    for (index, kind) in kinds {
+        let k = &kind.kubernetes;
+        let mut own: Vec<&String> = k.short_names.iter().chain([&k.plural, &k.singular]).collect();
+        own.sort();
+        own.dedup();
+        for name in own {
+            let Some(other) = taken.insert(name, &k.kind) else { continue };
+            let message = format!("the name `{name}` of {} is also one of {other}", k.kind);
+            let at = kind_span(&mappings[*index], &k.kind);
+            let help = "give `short-names` or `plural`";
+            problems.push(Diagnostic::error(message).at(&mappings[*index].source, at).help(help));
+        }
+    }
+}
+
+fn kind_span(document: &Document, kind: &str) -> Range<usize> {
+    let kinds = document.table.list("kubernetes").iter();
+    let texts = kinds.filter_map(|node| node.table()?.text("kind"));
+    texts.filter(|text| text.text == kind).map(|text| text.span).next().unwrap_or(0..0)
+}

@@ -1,0 +1,210 @@
+//! Resolves `target.toml`: what is the same for all kinds of a target.
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::errors::{CODES, Class, Errors, Operation};
+use super::path;
+use super::plan::{AnswerPath, Condition, Features, Limits, Ownership, Says, Words};
+use super::raw::{Document, Table, Text};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::schema::{FieldPath, Schema};
+use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor};
+
+/// What `target.toml` says; none where it lacks something, which is reported.
+pub(super) struct Common {
+    pub words: Words,
+    pub ownership: Ownership,
+    pub features: Features,
+    pub errors: Errors,
+    pub limits: Limits,
+}
+
+pub(super) fn resolve(
+    document: &Document,
+    schema: &Schema,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Common> {
+    let mut build = Build { document, schema, problems };
+    let (features, errors) = (build.features(), build.errors());
+    let limits = build.limits();
+    Some(Common {
+        words: words(&document.table)?,
+        ownership: ownership(&document.table)?,
+        features,
+        errors,
+        limits: limits?,
+    })
+}
+
+fn words(table: &Table) -> Option<Words> {
+    let kubernetes = table.table("kubernetes");
+    let annotations = kubernetes.table("annotations");
+    let conditions = table.table("conditions");
+    let text = |table: &Table, key| table.text(key).map(|text| text.text);
+    Some(Words {
+        group: text(kubernetes, "group")?,
+        category: text(kubernetes, "category")?,
+        finalizer: text(kubernetes, "finalizer")?,
+        ignore: text(annotations, "ignore")?,
+        keep: text(annotations, "keep")?,
+        description: text(annotations, "description")?,
+        lookup: text(annotations, "lookup")?,
+        decoded: condition(conditions.table("decoded"))?,
+        owned: condition(conditions.table("owned"))?,
+        synced: condition(conditions.table("synced"))?,
+    })
+}
+
+fn condition(table: &Table) -> Option<Condition> {
+    let says = table.entries().filter_map(|(name, node)| {
+        let says = node.table()?;
+        let says = Says { reason: says.text("reason")?.text, message: says.text("message")?.text };
+        Some((name.text.clone(), says))
+    });
+    Some(Condition { type_: table.text("type")?.text, says: says.collect() })
+}
+
+fn ownership(table: &Table) -> Option<Ownership> {
+    let table = table.table("ownership");
+    Some(Ownership { label: table.text("label")?.text, value: table.text("value")?.text })
+}
+
+struct Build<'a> {
+    document: &'a Document,
+    schema: &'a Schema,
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Build<'_> {
+    fn features(&mut self) -> Features {
+        let table = self.document.table.table("features");
+        let call: Vec<MethodDescriptor> =
+            table.texts("call").into_iter().filter_map(|name| self.call(&name)).collect();
+        let Some(answer) = call.first().map(MethodDescriptor::output) else { return Features::default() };
+        let mut paths = BTreeMap::new();
+        for (name, _) in table.table("paths").entries() {
+            let places = table.table("paths").texts(&name.text);
+            let places = places.iter().filter_map(|text| self.answer_path(&answer, text)).collect();
+            paths.insert(name.text.clone(), places);
+        }
+        let cluster = table.text("cluster").and_then(|text| self.answer_path(&answer, &text));
+        let version = table.text("version").and_then(|text| self.answer_path(&answer, &text));
+        Features { call, paths, cluster, version }
+    }
+
+    fn call(&mut self, name: &Text) -> Option<MethodDescriptor> {
+        let found = self.schema.method(&name.text);
+        if found.is_none() {
+            let calls = self.schema.calls();
+            let help = did_you_mean(&name.text, calls.iter().map(String::as_str));
+            self.error(format!("there is no call `{}`", name.text), name.span.clone(), help);
+        }
+        found
+    }
+
+    /// A JSONPath over field names; the step after a map is a key of it.
+    fn answer_path(&mut self, answer: &MessageDescriptor, text: &Text) -> Option<AnswerPath> {
+        let names = match path::members(&text.text) {
+            Ok(names) => names,
+            Err(message) => {
+                self.error(message, text.span.clone(), None);
+                return None;
+            }
+        };
+        let mut names = names.into_iter();
+        let to = self.fields(answer, &mut names, text)?;
+        let Some(map) = to.last().filter(|field| field.is_map()).cloned() else {
+            return Some(AnswerPath { to: FieldPath::new(to), entry: None });
+        };
+        let key = names.next()?;
+        let below = match map.kind().as_message()?.map_entry_value_field().kind().as_message() {
+            Some(value) => self.fields(value, &mut names, text)?,
+            None => Vec::new(),
+        };
+        Some(AnswerPath { to: FieldPath::new(to), entry: Some((key, FieldPath::new(below))) })
+    }
+
+    /// The fields that the names lead through, up to the first map.
+    fn fields(
+        &mut self,
+        from: &MessageDescriptor,
+        names: &mut impl Iterator<Item = String>,
+        text: &Text,
+    ) -> Option<Vec<FieldDescriptor>> {
+        let mut at = from.clone();
+        let mut fields = Vec::new();
+        for name in names {
+            let Some(field) = at.get_field_by_name(&name) else {
+                let known: Vec<_> = at.fields().map(|field| field.name().to_owned()).collect();
+                let help = did_you_mean(&name, known.iter().map(String::as_str));
+                self.error(format!("{} has no field `{name}`", at.full_name()), text.span.clone(), help);
+                return None;
+            };
+            let stop = field.is_map();
+            if let Some(inner) = field.kind().as_message() {
+                at = inner.clone();
+            }
+            fields.push(field);
+            if stop {
+                break;
+            }
+        }
+        Some(fields)
+    }
+
+    fn errors(&mut self) -> Errors {
+        let table = self.document.table.table("errors");
+        let mut errors =
+            Errors { any: self.codes(table.table("any")).into_iter().collect(), ..Errors::default() };
+        for (name, operation) in Operation::NAMES {
+            for (code, class) in self.codes(table.table(name)) {
+                errors.of.insert((operation, code), class);
+            }
+        }
+        errors
+    }
+
+    fn codes(&mut self, table: &Table) -> Vec<(i32, Class)> {
+        let mut codes = Vec::new();
+        for (name, node) in table.entries() {
+            let Some(text) = node.text() else { continue };
+            let code = CODES.iter().position(|code| *code == name.text);
+            if code.is_none() {
+                let help = did_you_mean(&name.text, CODES);
+                self.error(format!("there is no gRPC code `{}`", name.text), name.span.clone(), help);
+            }
+            let class = Class::NAMES.iter().find(|(class, _)| *class == text.text).map(|(_, class)| *class);
+            if class.is_none() {
+                let help = did_you_mean(&text.text, Class::NAMES.iter().map(|(name, _)| *name));
+                self.error(format!("there is no class `{}`", text.text), text.span, help);
+            }
+            if let (Some(code), Some(class)) = (code.and_then(|code| i32::try_from(code).ok()), class) {
+                codes.push((code, class));
+            }
+        }
+        codes
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let table = self.document.table.table("limits");
+        Some(Limits {
+            page_size: self.positive(table, "page-size")?,
+            message_bytes: self.positive(table, "message-bytes")?,
+            concurrent: self.positive(table, "concurrent")?,
+            concurrent_kind: self.positive(table, "concurrent-kind")?,
+        })
+    }
+
+    fn positive<T: TryFrom<i64>>(&mut self, table: &Table, key: &str) -> Option<T> {
+        let (number, span) = table.whole(key)?;
+        let fits = T::try_from(number).ok().filter(|_| number > 0);
+        if fits.is_none() {
+            self.error(format!("`{key}` must be a positive number, and not too large"), span, None);
+        }
+        fits
+    }
+
+    fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {
+        self.problems.push(Diagnostic::error(message).at(&self.document.source, span).maybe_help(help));
+    }
+}

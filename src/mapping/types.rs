@@ -1,0 +1,171 @@
+//! `types.toml`: how types are written in JSON where that does not follow from their descriptors.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+
+use super::raw::{Document, Node, Table, Text, Value};
+use super::repr::{self, EnumWords, Fold, Form, Json, Printed, Repr, Unknown};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::schema::{FieldOptions, Schema};
+
+/// The rules of `types.toml`, by what they are for.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    go: Vec<String>,
+    rules: BTreeMap<(&'static str, String), Written>,
+}
+
+/// How a type is written.
+#[derive(Debug, Clone)]
+pub(super) enum Written {
+    /// Its members stand one level up.
+    Inline,
+    /// With words of its own.
+    Words(Arc<EnumWords>),
+    /// As the representation of that name; `Unknown` is for enums.
+    Named(String, Unknown),
+}
+
+impl Written {
+    /// The representation for a field. `Err` says what the representation is for.
+    pub fn repr(&self, field: &FieldDescriptor) -> Result<Repr, String> {
+        match self {
+            Self::Words(words) => Ok(Repr { form: Form::EnumWords(Arc::clone(words)), within: None }),
+            Self::Named(name, unknown) => repr::named(name, field, *unknown).map_err(|expected| {
+                format!("`{name}` can't be the representation of {}: it is for {expected}", field.full_name())
+            }),
+            Self::Inline => Err(format!("{} can't be inlined here", field.full_name())),
+        }
+    }
+}
+
+const BY: [&str; 5] = ["field", "customtype", "casttype", "message", "enum"];
+
+impl Types {
+    /// The rule for a field: the most special one there is.
+    pub fn written(&self, field: &FieldDescriptor, options: &FieldOptions) -> Option<&Written> {
+        let of_kind = match field.kind() {
+            Kind::Message(message) => Some(("message", message.full_name().to_owned())),
+            Kind::Enum(found) => Some(("enum", found.full_name().to_owned())),
+            _ => None,
+        };
+        let keys = [
+            Some(("field", field.full_name().to_owned())),
+            options.custom_type.clone().map(|name| ("customtype", name)),
+            options.cast_type.clone().map(|name| ("casttype", name)),
+            of_kind,
+        ];
+        keys.into_iter().flatten().find_map(|key| self.rules.get(&key))
+    }
+
+    /// Whose JSON rules hold for a message, by its package.
+    pub fn json(&self, message: &MessageDescriptor) -> Json {
+        if self.go.iter().any(|package| package == message.package_name()) { Json::Go } else { Json::Proto }
+    }
+}
+
+/// Reads `types.toml`.
+pub(super) fn read(document: &Document, schema: &Schema, problems: &mut Vec<Diagnostic>) -> Types {
+    let go = document.table.table("json").texts("go").into_iter().map(|text| text.text).collect();
+    let mut types = Types { go, rules: BTreeMap::new() };
+    for by in BY {
+        for (name, node) in document.table.table(by).entries() {
+            let Some(table) = node.table() else { continue };
+            exists(by, name, document, schema, problems);
+            if let Some(written) = rule(table, document, problems) {
+                types.rules.insert((by, name.text.clone()), written);
+            }
+        }
+    }
+    types
+}
+
+/// A pruned interface has no message for a rule that only other mappings need, so this is about slips alone.
+fn exists(by: &str, name: &Text, document: &Document, schema: &Schema, problems: &mut Vec<Diagnostic>) {
+    let known = match by {
+        "message" => schema.message_names(),
+        "enum" => schema.enum_names(),
+        _ => return,
+    };
+    if known.contains(&name.text) {
+        return;
+    }
+    if let Some(help) = did_you_mean(&name.text, known.iter().map(String::as_str)) {
+        let message = format!("there is no {by} `{}`", name.text);
+        problems.push(Diagnostic::warning(message).at(&document.source, name.span.clone()).help(help));
+    }
+}
+
+fn rule(table: &Table, document: &Document, problems: &mut Vec<Diagnostic>) -> Option<Written> {
+    let name = table.text("repr")?;
+    let mut choice = |key: &str, known: &[&str]| {
+        let text = table.text(key)?;
+        let found = known.iter().position(|word| *word == text.text);
+        if found.is_none() {
+            let message = format!("`{key}` takes {}, not `{}`", known.join(" or "), text.text);
+            problems.push(Diagnostic::error(message).at(&document.source, text.span));
+        }
+        found
+    };
+    let unknown = if choice("unknown", &["warn"]).is_some() { Unknown::Warn } else { Unknown::Refuse };
+    let fold = match choice("fold", &["case", "case-and-spaces"]) {
+        Some(0) => Fold::Case,
+        Some(_) => Fold::CaseAndSpaces,
+        None => Fold::Exact,
+    };
+    match name.text.as_str() {
+        "inline" => Some(Written::Inline),
+        "enum-words" => Some(Written::Words(Arc::new(words(table, fold, unknown)))),
+        known if repr::NAMES.contains(&known) => Some(Written::Named(name.text, unknown)),
+        other => {
+            let names = repr::NAMES.into_iter().chain(["inline"]);
+            let help = did_you_mean(other, names.clone())
+                .unwrap_or_else(|| format!("there are {}", names.collect::<Vec<_>>().join(", ")));
+            let message = format!("there is no representation `{other}`");
+            problems.push(Diagnostic::error(message).at(&document.source, name.span).help(help));
+            None
+        }
+    }
+}
+
+fn words(table: &Table, fold: Fold, unknown: Unknown) -> EnumWords {
+    let print: BTreeMap<i32, Printed> = table
+        .table("print")
+        .entries()
+        .filter_map(|(number, node)| Some((number.text.parse().ok()?, printed(node)?)))
+        .collect();
+    let mut numbers: BTreeMap<i32, i32> = match table.flag("numbers") {
+        Some(false) => BTreeMap::new(),
+        _ => print.keys().map(|number| (*number, *number)).collect(),
+    };
+    numbers.extend(wholes(table, "renumber"));
+    EnumWords {
+        words: wholes(table, "words")
+            .map(|(word, number): (String, i32)| (fold.apply(&word), number))
+            .collect(),
+        bools: wholes(table, "bools").collect(),
+        numbers,
+        print,
+        fold,
+        unknown,
+    }
+}
+
+fn printed(node: &Node) -> Option<Printed> {
+    match &node.value {
+        Value::Text(word) => Some(Printed::Word(word.clone())),
+        Value::Flag(flag) => Some(Printed::Bool(*flag)),
+        _ => None,
+    }
+}
+
+fn wholes<'a, K: std::str::FromStr>(
+    table: &'a Table,
+    key: &str,
+) -> impl Iterator<Item = (K, i32)> + use<'a, K> {
+    table.table(key).entries().filter_map(|(name, node)| match node.value {
+        Value::Whole(number) => Some((name.text.parse().ok()?, i32::try_from(number).ok()?)),
+        _ => None,
+    })
+}

@@ -1,0 +1,111 @@
+// intercept.go is what every gRPC call passes: faults, the client version, who calls,
+// and the official translation of errors to gRPC codes. It must not know methods, but
+// for the greeting, which needs no valid version.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coreos/go-semver/semver"
+	clientmetadata "github.com/gravitational/teleport/api/metadata"
+	"github.com/gravitational/teleport/api/trail"
+	"github.com/gravitational/trace"
+	"google.golang.org/grpc"
+)
+
+const pingMethod = "/proto.AuthService/Ping"
+
+// gate is the entrance of every call.
+type gate struct {
+	faults *faults
+	// trusted says that callers need no certificate and no permission.
+	trusted bool
+}
+
+func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	var response any
+	err := g.pass(ctx, info.FullMethod, func(ctx context.Context) (err error) {
+		response, err = handler(ctx, request)
+		return err
+	})
+	return response, err
+}
+
+func (g *gate) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return g.pass(stream.Context(), info.FullMethod, func(ctx context.Context) error {
+		ctx, done := g.faults.during(ctx)
+		defer done()
+		err := handler(server, &contextStream{stream, ctx})
+		if errors.Is(context.Cause(ctx), errOutage) {
+			return errOutage
+		}
+		return err
+	})
+}
+
+// pass answers the call with answer, or with the fault that it meets.
+func (g *gate) pass(ctx context.Context, method string, answer func(context.Context) error) error {
+	met := g.faults.begin(method)
+	if met == nil {
+		return g.serve(ctx, method, answer)
+	}
+	if err := sleep(ctx, met.delay()); err != nil {
+		return err
+	}
+	if met.err() != nil && !met.Applied {
+		return met.err()
+	}
+	if err := g.serve(ctx, method, answer); err != nil {
+		return err
+	}
+	return met.err()
+}
+
+func (g *gate) serve(ctx context.Context, method string, answer func(context.Context) error) error {
+	if err := checkVersion(ctx, method); err != nil {
+		return trail.ToGRPC(err)
+	}
+	return trail.ToGRPC(answer(withCall(ctx, g.call(ctx, method))))
+}
+
+func (g *gate) call(ctx context.Context, method string) call {
+	c := call{method: method, trusted: g.trusted}
+	if certificate := clientCertificate(ctx); certificate != nil {
+		c.user = certificate.Subject.CommonName
+		c.roles = certificate.Subject.Organization
+	}
+	return c
+}
+
+// checkVersion refuses a client version that can't be parsed; none is fine, and so is
+// any other (observed on Teleport 14).
+func checkVersion(ctx context.Context, method string) error {
+	version, ok := clientmetadata.ClientVersionFromContext(ctx)
+	if !ok || method == pingMethod {
+		return nil
+	}
+	if _, err := semver.NewVersion(version); err != nil {
+		return trace.BadParameter("unrecognized client version: %s is not a valid semver", version)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// contextStream is a stream with another context.
+type contextStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *contextStream) Context() context.Context { return s.ctx }
