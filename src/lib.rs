@@ -6,5 +6,6 @@ pub mod kube;
 pub mod mapping;
 pub mod sandbox;
 pub mod schema;
+pub mod sync;
 pub mod target;
 pub mod translate;
