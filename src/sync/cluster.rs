@@ -65,9 +65,7 @@ impl Cluster for RealCluster {
 
     async fn patch_status(&self, kind: &Kind, object: &Object, status: &Value) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
-        let name = (object.namespace(), object.name());
-        let version = Some(object.resource_version());
-        patched(status::patch(&self.client, &resource, name, object.uid(), version, status).await)
+        patched(status::patch(&self.client, &resource, object, status).await)
     }
 
     async fn secret(&self, object: &Object, secret: &str, key: &str) -> Result<SecretValue, String> {
