@@ -4,6 +4,7 @@ pub mod crd;
 pub mod diagnostic;
 pub mod kube;
 pub mod mapping;
+pub mod ops;
 pub mod sandbox;
 pub mod schema;
 pub mod sync;
