@@ -4,3 +4,4 @@ pub mod mapping;
 pub mod sandbox;
 pub mod schema;
 pub mod target;
+pub mod teleport;

@@ -77,12 +77,10 @@ impl Caller {
         permit: &Permit,
         operation: Operation,
         resource: &Resource,
-        calls: impl IntoIterator<Item = &'a Call>,
+        calls: Vec<&'a Call>,
         inputs: &Inputs<'_>,
     ) -> Result<(&'a Call, DynamicMessage), Error> {
-        if let Some(why) = self.reach.down() {
-            return Err(self.unavailable(operation, why));
-        }
+        self.expect_reach(operation)?;
         let secrets = || inputs.resource.map(|sent| secret::values(resource, sent)).unwrap_or_default();
         let link = self.link(operation).await?;
         let none = format!("{}: there is no call for this", resource.name);
@@ -148,6 +146,11 @@ impl Caller {
                 Err(self.silent(operation))
             }
         }
+    }
+
+    /// Fails while the target is known to be out of reach: one prober tries, and nobody else.
+    pub fn expect_reach(&self, operation: Operation) -> Result<(), Error> {
+        self.reach.down().map_or(Ok(()), |why| Err(self.unavailable(operation, why)))
     }
 
     /// What an error means for more than the call itself.

@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;
 
 use super::call::{Caller, Lacks, Options};
-use super::connection::Connection;
+use super::connection::{Connection, Trouble};
 use super::error::Error;
 use super::features::Facts;
 use super::limiter::{Limiter, Permit};
@@ -71,7 +71,8 @@ impl Client {
         let inputs = Inputs { name, ..Inputs::default() };
         let caller = &self.0.caller;
         let permit = caller.admit().await;
-        match caller.first_of(&permit, Operation::Get, resource, &resource.calls.get, &inputs).await {
+        let calls = resource.calls.get.iter().collect();
+        match caller.first_of(&permit, Operation::Get, resource, calls, &inputs).await {
             Ok((call, answer)) => Ok(request::resource(call, &answer)),
             Err(error) if error.class == Class::Absent => Ok(None),
             Err(error) => Err(error),
@@ -90,6 +91,7 @@ impl Client {
     pub async fn facts(&self) -> Result<Facts, Error> {
         let (caller, features) = (&self.0.caller, &self.0.features);
         let permit = caller.admit().await;
+        caller.expect_reach(Operation::Get)?;
         let link = caller.link(Operation::Get).await?;
         let mut lacking = Error::own(
             Class::Unimplemented,
@@ -116,7 +118,7 @@ impl Client {
         proof: Vacant,
     ) -> Result<Option<DynamicMessage>, Error> {
         let replacing = if proof.read { resource.calls.upsert.as_slice() } else { &[] };
-        let calls = resource.calls.create.iter().chain(replacing);
+        let calls = resource.calls.create.iter().chain(replacing).collect();
         let name = resource.metadata.name.text(message);
         let inputs = Inputs { resource: Some(message), name: &name, ..Inputs::default() };
         let made = self.0.caller.first_of(permit, Operation::Create, resource, calls, &inputs).await;
@@ -134,7 +136,7 @@ impl Client {
         if let Some(revision) = &resource.metadata.revision {
             revision.set(&mut message, Value::String(proof.revision.clone()));
         }
-        let calls = resource.calls.update.iter().chain(&resource.calls.upsert);
+        let calls = resource.calls.update.iter().chain(&resource.calls.upsert).collect();
         let inputs = Inputs {
             resource: Some(&message),
             name: &proof.name,
@@ -153,7 +155,7 @@ impl Client {
         proof: &Owned,
     ) -> Result<(), Error> {
         let inputs = Inputs { name: &proof.name, revision: &proof.revision, ..Inputs::default() };
-        let calls = &resource.calls.delete;
+        let calls = resource.calls.delete.iter().collect();
         self.0.caller.first_of(permit, Operation::Delete, resource, calls, &inputs).await.map(|_| ())
     }
 
@@ -178,6 +180,8 @@ impl Client {
         match caller.unary(&permit, &link, Operation::Get, &method, request, &Vec::new).await {
             Err(error) if error.class == Class::Unavailable => {
                 caller.forget_lacks();
+                // Perhaps there is a better way by now: another address, a new identity.
+                caller.connection.report(link.number, Trouble::Silent);
                 Err(error.message)
             }
             _ => Ok(()),
@@ -215,8 +219,11 @@ impl Pages<'_> {
         let permit = caller.admit().await;
         let (call, answer) = caller.first_of(&permit, Operation::List, self.resource, calls, &inputs).await?;
         let (found, next) = request::page(call, &answer);
-        // The same token again would be the same page, for ever.
-        self.at = if next.is_empty() || next == page { At::End } else { At::Page(call, next) };
+        if !next.is_empty() && next == page {
+            let text = "the server gives the same page again: the list can't be read to its end";
+            return Err(Error::own(Class::Other, Code::Internal, Operation::List, text));
+        }
+        self.at = if next.is_empty() { At::End } else { At::Page(call, next) };
         Ok(Some(found))
     }
 }

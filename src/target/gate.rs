@@ -1,5 +1,6 @@
 //! The one way to write to a target: with proof of ownership, while writing is allowed, as one of a limited number, and
 //! with a line in the change log. Decides nothing about what to write.
+use std::fmt;
 use std::sync::Arc;
 
 use prost_reflect::DynamicMessage;
@@ -19,7 +20,7 @@ pub const CHANGE_LOG: &str = "change";
 pub type Permission = dyn Fn() -> Result<(), String> + Send + Sync;
 
 /// A write, and the proof that it may be done.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Write {
     /// Makes a resource.
     Create(DynamicMessage, Vacant),
@@ -36,6 +37,17 @@ impl Write {
             Self::Create(..) => Operation::Create,
             Self::Update(..) => Operation::Update,
             Self::Delete(..) => Operation::Delete,
+        }
+    }
+}
+
+/// Shows no value: it may be a secret.
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(_, proof) => f.debug_tuple("Create").field(proof).finish_non_exhaustive(),
+            Self::Update(_, proof) => f.debug_tuple("Update").field(proof).finish_non_exhaustive(),
+            Self::Delete(proof) => f.debug_tuple("Delete").field(proof).finish(),
         }
     }
 }
