@@ -1,7 +1,11 @@
 //! Keeps Kubernetes custom resources and a remote gRPC API in step, driven by declarative mapping tables.
+pub mod cli;
+pub mod crd;
 pub mod diagnostic;
+pub mod kube;
 pub mod mapping;
 pub mod sandbox;
 pub mod schema;
 pub mod target;
 pub mod teleport;
+pub mod translate;

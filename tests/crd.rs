@@ -1,0 +1,308 @@
+//! Generated CRDs against those of Teleport's own operator, as data in `official-crds/`: whatever they accept, ours accept.
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use teleport_operator::crd::crd;
+use teleport_operator::mapping::{self, plan::Target};
+
+fn target() -> Target {
+    mapping::embedded().expect("the embedded mappings are sound")
+}
+
+/// Our CRDs by Kubernetes kind.
+fn ours() -> BTreeMap<String, Value> {
+    let target = target();
+    target.kinds.iter().map(|kind| (kind.kubernetes.kind.clone(), crd(kind, &target.words))).collect()
+}
+
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    files.sort();
+    files
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).expect("it can be read")).expect("it is JSON")
+}
+
+/// Pairs of an official CRD and ours for the same kind.
+fn pairs() -> Vec<(String, Value, Value)> {
+    let mut ours = ours();
+    let official = files("tests/official-crds", "json").into_iter().map(|path| read(&path));
+    let pairs: Vec<_> = official
+        .filter_map(|official| {
+            let kind = text(&official["names"]["kind"]);
+            ours.remove(&kind).map(|ours| (kind, official, ours))
+        })
+        .collect();
+    assert!(pairs.len() >= 11, "the comparison covers the kinds we have, all but TeleportRoleV7");
+    pairs
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
+
+#[test]
+fn names_versions_and_columns_are_the_official_ones() {
+    for (kind, official, ours) in pairs() {
+        let spec = &ours["spec"];
+        assert_eq!(spec["group"], official["group"], "{kind}");
+        assert_eq!(spec["scope"], official["scope"], "{kind}");
+        for name in ["kind", "listKind", "plural", "singular"] {
+            assert_eq!(spec["names"][name], official["names"][name], "{kind}: {name}");
+        }
+        let none = json!([]);
+        let short = spec["names"].get("shortNames").unwrap_or(&none);
+        assert_eq!(short, official["names"].get("shortNames").unwrap_or(&none), "{kind}");
+        assert_eq!(versions(&spec["versions"]), versions(&official["versions"]), "{kind}");
+        assert_eq!(
+            ours["metadata"]["name"],
+            json!(format!("{}.{}", text(&official["names"]["plural"]), text(&official["group"])))
+        );
+    }
+}
+
+/// What can be compared of versions: name, served, storage, and name, type and place of the columns.
+fn versions(versions: &Value) -> Value {
+    let pick = |from: &Value, keys: &[&str]| -> Value {
+        keys.iter().map(|key| ((*key).to_owned(), from[*key].clone())).collect()
+    };
+    let version = |version: &Value| {
+        let columns = version["additionalPrinterColumns"].as_array().into_iter().flatten();
+        let columns: Vec<Value> = columns.map(|c| pick(c, &["name", "type", "jsonPath"])).collect();
+        json!([pick(version, &["name", "served", "storage", "subresources"]), columns])
+    };
+    versions.as_array().expect("a list").iter().map(version).collect()
+}
+
+/// What the official CRDs accept and ours do not.
+struct Difference {
+    kinds: &'static [&'static str],
+    /// In each of the kinds.
+    paths: &'static [&'static str],
+    what: &'static str,
+    #[allow(dead_code, reason = "for the reader")]
+    why: &'static str,
+}
+
+const YOUNGER: &str = "the message that we carry is older than the field";
+
+/// Every line must hold, and no other difference may be there.
+const DIFFERENCES: &[Difference] = &[
+    Difference {
+        kinds: &[
+            "TeleportAccessList",
+            "TeleportAutoupdateConfigV1",
+            "TeleportBotV1",
+            "TeleportGithubConnector",
+            "TeleportLoginRule",
+            "TeleportOpenSSHServerV2",
+            "TeleportProvisionToken",
+            "TeleportRole",
+            "TeleportRoleV6",
+            "TeleportRoleV8",
+            "TeleportUser",
+        ],
+        paths: &[".status.teleportResourceID"],
+        what: "unknown",
+        why: "the official operator never gives it a value other than 0, and manifests have no status",
+    },
+    Difference {
+        kinds: &["TeleportGithubConnector"],
+        paths: &[".spec.user_matchers"],
+        what: "unknown",
+        why: YOUNGER,
+    },
+    Difference {
+        kinds: &["TeleportProvisionToken"],
+        paths: &[
+            ".spec.azure_devops",
+            ".spec.bound_keypair",
+            ".spec.gitlab.static_jwks",
+            ".spec.oracle",
+            ".spec.spacelift.enable_glob_matching",
+        ],
+        what: "unknown",
+        why: YOUNGER,
+    },
+    Difference {
+        kinds: &["TeleportRole", "TeleportRoleV6", "TeleportRoleV8"],
+        paths: &[
+            ".spec.allow.kubernetes_resources[*].api_group",
+            ".spec.allow.mcp",
+            ".spec.allow.request.kubernetes_resources[*].api_group",
+            ".spec.deny.kubernetes_resources[*].api_group",
+            ".spec.deny.mcp",
+            ".spec.deny.request.kubernetes_resources[*].api_group",
+        ],
+        what: "unknown",
+        why: YOUNGER,
+    },
+    Difference {
+        kinds: &["TeleportRole", "TeleportRoleV8"],
+        paths: &[".spec.allow.request.reason.prompt", ".spec.deny.request.reason.prompt"],
+        what: "unknown",
+        why: YOUNGER,
+    },
+    Difference {
+        kinds: &["TeleportRole"],
+        paths: &[
+            ".spec.allow.beam_labels",
+            ".spec.allow.beam_labels_expression",
+            ".spec.allow.linux_desktop_labels",
+            ".spec.allow.linux_desktop_labels_expression",
+            ".spec.allow.linux_desktop_logins",
+            ".spec.deny.beam_labels",
+            ".spec.deny.beam_labels_expression",
+            ".spec.deny.linux_desktop_labels",
+            ".spec.deny.linux_desktop_labels_expression",
+            ".spec.deny.linux_desktop_logins",
+        ],
+        what: "unknown",
+        why: YOUNGER,
+    },
+];
+
+#[test]
+fn what_the_official_schemas_accept_ours_accept() {
+    let mut found = BTreeSet::new();
+    for (kind, official, ours) in pairs() {
+        let theirs = official["versions"].as_array().expect("a list");
+        let ours = ours["spec"]["versions"].as_array().expect("a list");
+        for (theirs, ours) in theirs.iter().zip(ours) {
+            let mut refused = Vec::new();
+            compare(&theirs["schema"], &ours["schema"]["openAPIV3Schema"], "", &mut refused);
+            found.extend(refused.into_iter().map(|(path, what)| (kind.clone(), path, what)));
+        }
+    }
+    let mut expected = BTreeSet::new();
+    for Difference { kinds, paths, what, .. } in DIFFERENCES {
+        for kind in *kinds {
+            expected.extend(
+                paths.iter().map(|path| ((*kind).to_owned(), (*path).to_owned(), (*what).to_owned())),
+            );
+        }
+    }
+    let new: Vec<_> = found.difference(&expected).collect();
+    let gone: Vec<_> = expected.difference(&found).collect();
+    assert!(new.is_empty() && gone.is_empty(), "not listed: {new:#?}\nno longer so: {gone:#?}");
+}
+
+const KEEP: &str = "x-kubernetes-preserve-unknown-fields";
+const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
+/// Keywords that refuse values, apart from those that `compare` understands.
+const LIMITS: [&str; 8] = [
+    "required",
+    "enum",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "x-kubernetes-validations",
+];
+
+/// Collects what a schema accepts and ours refuses.
+fn compare(theirs: &Value, ours: &Value, path: &str, refused: &mut Vec<(String, String)>) {
+    let mut refuse = |what: String| refused.push((path.to_owned(), what));
+    for limit in LIMITS.into_iter().filter(|limit| !ours[*limit].is_null() && ours[*limit] != theirs[*limit])
+    {
+        // A pattern holds for strings alone.
+        if limit != "pattern" || types(theirs).contains("string") {
+            refuse(format!("{limit}: {}", ours[limit]));
+        }
+    }
+    let missing: Vec<&str> = types(theirs).difference(&types(ours)).copied().collect();
+    if !missing.is_empty() {
+        refuse(format!("type: {}", missing.join(", ")));
+    }
+    if !format_accepts(&theirs["format"], &ours["format"]) {
+        refuse(format!("format: {} for {}", ours["format"], theirs["format"]));
+    }
+    if ours[KEEP] == json!(true) {
+        return;
+    }
+    if theirs[KEEP] == json!(true) {
+        refuse("unknown members".to_owned());
+    }
+    if theirs["items"].is_object() {
+        compare(&theirs["items"], &ours["items"], &format!("{path}[*]"), refused);
+    }
+    if theirs["additionalProperties"].is_object() {
+        compare(
+            &theirs["additionalProperties"],
+            &ours["additionalProperties"],
+            &format!("{path}.*"),
+            refused,
+        );
+    }
+    for (name, member) in theirs["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        match ours["properties"].get(name) {
+            Some(ours) => compare(member, ours, &path, refused),
+            None if ours["additionalProperties"].is_object() => {
+                compare(member, &ours["additionalProperties"], &path, refused);
+            }
+            None => refused.push((path, "unknown".to_owned())),
+        }
+    }
+}
+
+/// The JSON types that a schema accepts.
+fn types(schema: &Value) -> BTreeSet<&str> {
+    let mut types: BTreeSet<&str> = match schema["type"].as_str() {
+        Some("number") => ["number", "integer"].into(),
+        Some(one) => [one].into(),
+        None if schema[INT_OR_STRING] == json!(true) => ["integer", "string"].into(),
+        None if schema[KEEP] == json!(true) => {
+            ["array", "boolean", "integer", "null", "number", "object", "string"].into()
+        }
+        None => BTreeSet::new(),
+    };
+    if schema["nullable"] == json!(true) {
+        types.insert("null");
+    }
+    types
+}
+
+fn format_accepts(theirs: &Value, ours: &Value) -> bool {
+    ours.is_null() || ours == theirs || (ours == "int64" && theirs == "int32")
+}
+
+#[test]
+fn definitions_are_small_and_always_the_same() {
+    // A client-side apply keeps a copy in an annotation, of which 256 KiB is the limit for all together.
+    const LARGEST: usize = 200 * 1024;
+    let again = ours();
+    for (kind, crd) in ours() {
+        let text = crd.to_string();
+        assert!(text.len() < LARGEST, "{kind}: {} bytes", text.len());
+        assert_eq!(text, again[&kind].to_string());
+    }
+}
+
+#[test]
+fn a_singleton_admits_one_name_and_members_left_out_are_absent() {
+    let target = target();
+    for kind in &target.kinds {
+        let schema = &crd(kind, &target.words)["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let rule = &schema["x-kubernetes-validations"][0]["rule"];
+        match kind.resource.singleton.as_ref().filter(|_| kind.kubernetes.name_rule) {
+            Some(name) => assert_eq!(*rule, json!(format!("self.metadata.name == \"{name}\""))),
+            None => assert!(rule.is_null()),
+        }
+        let spec = &schema["properties"]["spec"]["properties"];
+        for shape in kind.resource.shapes.0.iter().take(2) {
+            let omitted = shape.members.iter().filter(|member| member.rules.omit);
+            omitted.for_each(|member| assert!(spec[&member.json].is_null(), "{}", member.json));
+        }
+    }
+}
