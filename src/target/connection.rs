@@ -27,7 +27,7 @@ pub trait Connection: Send + Sync + 'static {
 /// What a call can tell about its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing comes back, though nothing is closed.
+    /// Nothing comes back, or there is no connection.
     Silent,
     /// The target refuses the credentials.
     Credentials,
