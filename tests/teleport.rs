@@ -1,11 +1,12 @@
 //! The way to a Teleport: identity files, and the direct route to an auth server made of Teleport's own types.
+#[path = "support/teleport.rs"]
+mod support;
+
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +14,7 @@ use prost_reflect::{DynamicMessage, MapKey, Value};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize,
 };
+use support::Teleport;
 use teleport_operator::mapping;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::plan::{Kind, Target};
@@ -202,68 +204,6 @@ async fn why_there_is_no_connection_is_said() {
     assert!(text.starts_with("identity file `no/such/file`: No such file"), "{text}");
 }
 
-/// The auth server made of Teleport's own types, in a folder of its own.
-struct Peer {
-    process: Child,
-    folder: Option<TempDir>,
-    address: String,
-}
-
-impl Peer {
-    fn start() -> Self {
-        Self::start_in(TempDir::new().expect("a folder"), "127.0.0.1:0")
-    }
-
-    fn start_in(folder: TempDir, listen: &str) -> Self {
-        let built = Command::new("tests/peers/build.sh").arg("teleport").stderr(Stdio::inherit()).output();
-        let built = built.expect("bash and go are needed to build the peers");
-        assert!(built.status.success(), "the peers can't be built");
-        let binaries = PathBuf::from(String::from_utf8(built.stdout).expect("a path").trim());
-        let mut command = Command::new(binaries.join("teleport-auth"));
-        command.args(["-cache-lag", "0", "-listen", listen, "-dir"]).arg(folder.path()).stdout(Stdio::null());
-        let process = command.spawn().expect("starts");
-        let address = ready(&folder.path().join("ready.json"));
-        Self { process, folder: Some(folder), address }
-    }
-
-    fn identity(&self) -> PathBuf {
-        self.path("identity")
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.folder.as_ref().expect("it runs").path().join(file)
-    }
-
-    /// Ends it, and starts another one with other authorities in the same folder and at the same address.
-    fn replace(mut self) -> Self {
-        let folder = self.folder.take().expect("it runs");
-        let address = self.address.clone();
-        drop(self);
-        fs::remove_file(folder.path().join("ready.json")).expect("was ready");
-        Self::start_in(folder, &address)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn ready(file: &Path) -> String {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(20) {
-        if let Ok(text) = fs::read(file) {
-            let ready: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
-            return ready["auth"].as_str().expect("an address").to_owned();
-        }
-        sleep(Duration::from_millis(20));
-    }
-    panic!("the peer did not start");
-}
-
 fn role(target: &Target, kind: &Kind, name: &str) -> DynamicMessage {
     let metadata = &kind.resource.metadata;
     let mut role = DynamicMessage::new(kind.resource.message.clone());
@@ -279,8 +219,8 @@ fn role(target: &Target, kind: &Kind, name: &str) -> DynamicMessage {
 
 #[tokio::test]
 async fn a_role_lives_on_an_auth_server() {
-    let peer = Peer::start();
-    let (target, client, connection) = client(&peer.identity(), &peer.address);
+    let peer = Teleport::start();
+    let (target, client, connection) = client(&peer.identity(), peer.address());
     let facts = client.facts().await.expect("answers a ping");
     assert_eq!(facts.cluster.as_deref(), Some("teleport.example.com"));
     assert!(facts.version.is_some());
@@ -329,25 +269,25 @@ fn class(outcome: Result<Option<DynamicMessage>, Refusal>) -> Class {
 
 #[tokio::test]
 async fn authorities_are_checked_on_both_sides() {
-    let (peer, maker) = (Peer::start(), Maker::new());
+    let (peer, maker) = (Teleport::start(), Maker::new());
     let real = fs::read_to_string(peer.identity()).expect("an identity");
-    let text = failure(&identity(&maker, 1), &peer.address).await;
+    let text = failure(&identity(&maker, 1), peer.address()).await;
     assert!(text.contains("of none of the identity's authorities"), "{text}");
 
     let key = KeyPair::generate().expect("a key");
     let authorities = real.rsplit_once("@cert-authority").expect("SSH before the authorities").1;
     let authorities = authorities.split_once('\n').expect("lines").1;
     let stranger = file(&key.serialize_pem(), &maker.certificate(&key, -1, 1), authorities);
-    let text = failure(&stranger, &peer.address).await;
+    let text = failure(&stranger, peer.address()).await;
     assert!(text.contains("the server refuses the identity"), "{text}");
 }
 
 #[tokio::test]
 async fn a_file_that_becomes_good_is_taken() {
-    let (peer, maker) = (Peer::start(), Maker::new());
+    let (peer, maker) = (Teleport::start(), Maker::new());
     let path = peer.path("mine");
     fs::write(&path, identity(&maker, -1)).expect("writes");
-    let (_, client, _) = client(&path, &peer.address);
+    let (_, client, _) = client(&path, peer.address());
     let text = client.facts().await.expect_err("expired").message;
     assert!(text.contains("expired"), "{text}");
     fs::write(&path, "half a file").expect("writes");
@@ -359,8 +299,8 @@ async fn a_file_that_becomes_good_is_taken() {
 
 #[tokio::test]
 async fn a_server_with_new_authorities_is_reached_with_the_new_file() {
-    let peer = Peer::start();
-    let (_, client, _) = client(&peer.identity(), &peer.address);
+    let peer = Teleport::start();
+    let (_, client, _) = client(&peer.identity(), peer.address());
     let (kept, mut state) = (client.clone(), client.reach().subscribe());
     let prober = tokio::spawn(async move { kept.keep_reaching().await });
     client.reach().up().await;
