@@ -1,6 +1,6 @@
 //! An auth server made of Teleport's own types for tests, on a free loopback port, with its files in a temporary folder.
 //! It must not outlive the test process, however that ends.
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 /// How long a server may take to answer; it takes a tenth of a second on an idle machine.
 const START: Duration = Duration::from_secs(30);
+/// What the server says goes to this file.
+const LOG: &str = "teleport-auth.log";
 
 /// A running auth server; stopped and its folder removed when dropped.
 pub struct Teleport {
@@ -50,7 +52,7 @@ impl Teleport {
 
     fn start_in(folder: TempDir, listen: &str) -> Self {
         let server = Server::start(folder.path(), &["-cache-lag", "0", "-listen", listen]);
-        let address = ready(&folder.path().join("ready.json"));
+        let address = ready(folder.path());
         Self { server, folder, address }
     }
 }
@@ -71,6 +73,7 @@ impl Server {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            .stderr(File::create(folder.join(LOG)).expect("a log file"))
             .spawn();
         Self(guard.expect("sh starts"))
     }
@@ -96,14 +99,15 @@ fn binary() -> &'static Path {
 }
 
 /// Waits until the server has written where it listens.
-fn ready(file: &Path) -> String {
+fn ready(folder: &Path) -> String {
     let began = Instant::now();
     while began.elapsed() < START {
-        if let Ok(text) = fs::read(file) {
+        if let Ok(text) = fs::read(folder.join("ready.json")) {
             let ready: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
             return ready["auth"].as_str().expect("an address").to_owned();
         }
         sleep(Duration::from_millis(20));
     }
-    panic!("the auth server did not start within {START:?}");
+    let log = fs::read_to_string(folder.join(LOG)).unwrap_or_else(|error| error.to_string());
+    panic!("the auth server did not start within {START:?}: {log}");
 }
