@@ -6,9 +6,9 @@ use std::sync::Arc;
 use prost_reflect::DynamicMessage;
 use tokio::time::Instant;
 
+use super::call::Turn;
 use super::client::Client;
 use super::error::Error;
-use super::limiter::Permit;
 use super::proof::{Owned, Vacant};
 use crate::mapping::errors::{Class, Operation};
 use crate::mapping::plan::{Kind, Resource};
@@ -97,25 +97,27 @@ impl Gate {
         write: Write,
     ) -> Result<Option<DynamicMessage>, Refusal> {
         check_proof(&kind.resource, &write)?;
-        let permit = self.client.admit().await;
+        let operation = write.operation();
+        let turn = self.client.turn(operation).await?;
+        // Last of all: while waiting, leave may have been lost.
         (self.permission)().map_err(Refusal::Held)?;
-        let (operation, began) = (write.operation(), Instant::now());
-        let outcome = self.perform(&permit, &kind.resource, write).await;
+        let began = Instant::now();
+        let outcome = self.perform(&turn, &kind.resource, write).await;
         log(&kind.kubernetes.kind, name, operation, paths, &outcome, began);
         Ok(outcome?)
     }
 
     async fn perform(
         &self,
-        permit: &Permit,
+        turn: &Turn,
         resource: &Resource,
         write: Write,
     ) -> Result<Option<DynamicMessage>, Error> {
         let client = &self.client;
         match write {
-            Write::Create(message, proof) => client.create(permit, resource, &message, proof).await,
-            Write::Update(message, proof) => client.update(permit, resource, message, &proof).await,
-            Write::Delete(proof) => client.delete(permit, resource, &proof).await.map(|()| None),
+            Write::Create(message, proof) => client.create(turn, resource, &message, proof).await,
+            Write::Update(message, proof) => client.update(turn, resource, message, &proof).await,
+            Write::Delete(proof) => client.delete(turn, resource, &proof).await.map(|()| None),
         }
     }
 }
