@@ -104,7 +104,7 @@ pub async fn run(config: Config, target: Target, stop: CancellationToken) -> Res
     let permission = election.clone();
     let gate = Gate::new(client.clone(), Arc::new(move || permission.check()));
     let (events, _) = Events::start(kubernetes.clone(), NAME, &hostname());
-    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, counters.clone());
+    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone());
     let remote = RealRemote::new(client.clone(), gate);
     let engine: Arc<TheEngine> = Engine::new(Arc::clone(&target), cluster, remote, observer);
 
@@ -336,6 +336,10 @@ impl Observer for Counting {
         };
         self.0.reconciled(&turn.key.kind, outcome, took);
         self.0.waited(lane, turn.waited);
+    }
+
+    fn wrote(&self, kind: &str, verb: &'static str) {
+        self.0.wrote(&Arc::from(kind), verb);
     }
 }
 
