@@ -2,6 +2,9 @@
 pub mod cli;
 pub mod crd;
 pub mod diagnostic;
+pub mod kube;
 pub mod mapping;
+pub mod sandbox;
 pub mod schema;
 pub mod target;
+pub mod translate;

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gravitational/teleport/api/client"
 	"github.com/gravitational/teleport/api/client/proto"
+	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 	headerv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/header/v1"
 	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
 	"github.com/gravitational/teleport/api/identityfile"
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	grpcmetadata "google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 func TestRoleLifeCycle(t *testing.T) {
@@ -198,8 +200,11 @@ func TestPermissions(t *testing.T) {
 	allow["rules"] = []any{map[string]any{"resources": []string{"user"}, "verbs": []string{"read"}}}
 	p.tell(http.MethodPut, "/resource/role/"+operatorRole, operator, nil)
 
-	_, err := p.client.GetRole(ctx, operatorRole)
+	_, err := p.client.GetRole(ctx, "access")
 	wantError(t, err, codes.PermissionDenied, `access denied to perform action "read" on "role"`)
+	if _, err := p.client.GetRole(ctx, operatorRole); err != nil {
+		t.Fatalf("a role that the caller has: %v", err)
+	}
 	_, err = p.client.UpsertRole(ctx, role(t, "dev"))
 	wantError(t, err, codes.PermissionDenied, `access denied to perform action "create" on "role", access denied to perform action "update" on "role"`)
 	_, err = p.client.GetUser(ctx, "ghost", false)
@@ -296,6 +301,109 @@ func TestConnectorSecrets(t *testing.T) {
 	_, err = p.client.GetGithubConnector(ctx, "none", false)
 	wantError(t, err, codes.NotFound, `github connector "none" is not configured`)
 	wantError(t, p.client.DeleteGithubConnector(ctx, "none"), codes.NotFound, "key /web/connectors/github/connectors/none is not found")
+}
+
+func TestAccessListsAndTheirMembers(t *testing.T) {
+	p := serve(t, 0)
+	ctx := withCall(t.Context(), call{trusted: true})
+	services := &accessListService{kinds: p.kinds}
+	list := accessList("team")
+	list.Spec.Grants.Roles = []string{"access"}
+	if _, err := services.UpsertAccessList(ctx, &accesslistv1.UpsertAccessListRequest{AccessList: list}); err != nil {
+		t.Fatal(err)
+	}
+	const inUse = "failed to delete a role that is still in use by an access list, check the system server logs for more details"
+	wantError(t, p.client.DeleteRole(t.Context(), "access"), codes.InvalidArgument, inUse)
+	member := &accesslistv1.Member{
+		Header: &headerv1.ResourceHeader{Kind: types.KindAccessListMember, Version: types.V1, Metadata: &headerv1.Metadata{Name: "alice"}},
+		Spec: &accesslistv1.MemberSpec{
+			AccessList: "team", Name: "alice", AddedBy: "bob", Joined: timestamppb.Now(),
+		},
+	}
+	if _, err := services.UpsertAccessListMember(ctx, &accesslistv1.UpsertAccessListMemberRequest{Member: member}); err != nil {
+		t.Fatal(err)
+	}
+	p.stored("access_list_member", "team/alice")
+	if _, err := services.DeleteAccessList(ctx, &accesslistv1.DeleteAccessListRequest{Name: "team"}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := services.ListAllAccessListMembers(ctx, &accesslistv1.ListAllAccessListMembersRequest{})
+	if err != nil || len(answer.Members) != 0 {
+		t.Fatalf("members of no list: %v %v", answer, err)
+	}
+	member.Spec.Name = "carol"
+	_, err = services.UpsertAccessListMember(ctx, &accesslistv1.UpsertAccessListMemberRequest{Member: member})
+	wantError(t, err, codes.NotFound, `access_list "team" doesn't exist`)
+}
+
+func TestClusterConfigurationsAreNeverGone(t *testing.T) {
+	p := serve(t, 0)
+	ctx := t.Context()
+	clusterAdmin(p)
+	preference, err := p.client.GetAuthPreference(ctx)
+	if err != nil || preference.Origin() != types.OriginDefaults {
+		t.Fatalf("%v %v", preference, err)
+	}
+	preference.SetOrigin(types.OriginKubernetes)
+	set, err := p.client.UpdateAuthPreference(ctx, preference)
+	if err != nil || set.Origin() != types.OriginDynamic {
+		t.Fatalf("the server sets the origin: %v %v", set, err)
+	}
+	_, err = p.client.UpdateAuthPreference(ctx, preference)
+	wantError(t, err, codes.FailedPrecondition, errRevision.Message)
+	if err := p.client.ResetAuthPreference(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := p.client.GetAuthPreference(ctx); err != nil || again.Origin() != types.OriginDefaults {
+		t.Fatalf("%v %v", again, err)
+	}
+}
+
+func TestMaintenanceConfigCountsItsUpdates(t *testing.T) {
+	p := serve(t, 0)
+	ctx := t.Context()
+	clusterAdmin(p)
+	config := types.NewClusterMaintenanceConfig()
+	if err := p.client.UpdateClusterMaintenanceConfig(ctx, config); err != nil {
+		t.Fatal(err)
+	}
+	err := p.client.UpdateClusterMaintenanceConfig(ctx, config)
+	wantError(t, err, codes.FailedPrecondition, "maintenance config was concurrently modified, please re-pull and work from latest state")
+	stored, err := p.client.GetClusterMaintenanceConfig(ctx)
+	if err != nil || stored.GetNonce() != 1 {
+		t.Fatalf("%v %v", stored, err)
+	}
+	if err := p.client.UpdateClusterMaintenanceConfig(ctx, stored); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// clusterAdmin lets the operator do everything.
+func clusterAdmin(p *running) {
+	p.tell(http.MethodPut, "/resource/role/"+operatorRole, map[string]any{
+		"kind": "role", "version": "v7", "metadata": map[string]any{"name": operatorRole},
+		"spec": map[string]any{"allow": map[string]any{"rules": []any{map[string]any{"resources": []string{"*"}, "verbs": []string{"*"}}}}},
+	}, nil)
+}
+
+func TestAppsNeedMatchingLabels(t *testing.T) {
+	p := serve(t, 0)
+	ctx := t.Context()
+	app, err := types.NewAppV3(types.Metadata{Name: "wiki"}, types.AppSpecV3{URI: "http://localhost:80"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.client.CreateApp(ctx, app); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, p.client.CreateApp(ctx, app), codes.AlreadyExists, `app "wiki" already exists`)
+	if err := p.client.UpdateApp(ctx, app); err != nil {
+		t.Fatalf("an update needs no revision: %v", err)
+	}
+	clusterAdmin(p)
+	wantError(t, p.client.UpdateApp(ctx, app), codes.PermissionDenied, "access to app denied")
+	_, err = p.client.GetApp(ctx, "wiki")
+	wantError(t, err, codes.NotFound, "not found")
 }
 
 func TestTokenNamesAreMasked(t *testing.T) {

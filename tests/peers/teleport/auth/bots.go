@@ -220,7 +220,7 @@ func (b bots) putJSON(ctx context.Context, name string, body []byte) error {
 	if err := protojson.Unmarshal(body, bot); err != nil {
 		return trace.BadParameter("%v", err)
 	}
-	if err := expect("metadata.name", bot.GetMetadata().GetName(), name); err != nil {
+	if err := expect("name", bot.GetMetadata().GetName(), name); err != nil {
 		return err
 	}
 	_, err := b.upsert(ctx, bot)

@@ -15,7 +15,6 @@ import (
 type botService struct {
 	machineidv1.UnimplementedBotServiceServer
 	bots
-	access *access
 }
 
 func (s *botService) allow(ctx context.Context, verbs ...string) error {

@@ -7,9 +7,10 @@
 //	GET    /writes[?since=N]       the write log from after sequence N, oldest first
 //	GET    /calls                  {total, methods: {full method: count}}
 //	POST   /calls/reset            counts start at zero
-//	POST   /inject                 a fault {method, code, message, times, latency_ms, applied}
+//	POST   /inject                 a fault {method, code, message, times, latency_ms, applied};
+//	                               see its type in faults.go; the first one that fits is met
 //	POST   /inject/clear           no faults any more
-//	POST   /unavailable            {on}: every call answers UNAVAILABLE
+//	POST   /unavailable            {on}: every call answers UNAVAILABLE, open streams end with it
 //	POST   /lag                    {ms}: the cache's poll period, 0 for none
 //	POST   /features               laid over the features that Ping tells
 //	POST   /version                {version}: what Ping tells

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gravitational/teleport/api/types"
+	"github.com/gravitational/trace"
 	"google.golang.org/grpc/codes"
 )
 
@@ -71,6 +73,20 @@ func TestUnavailable(t *testing.T) {
 	p.tell(http.MethodPost, "/unavailable", map[string]bool{"on": false}, nil)
 	if _, err := p.client.Ping(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestOutageEndsStreams(t *testing.T) {
+	p := serve(t, 0)
+	w, err := p.client.NewWatcher(t.Context(), types.Watch{Kinds: []types.WatchKind{{Kind: types.KindRole}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-w.Events()
+	p.tell(http.MethodPost, "/unavailable", map[string]bool{"on": true}, nil)
+	<-w.Done()
+	if err := w.Error(); !trace.IsConnectionProblem(err) {
+		t.Fatalf("got %v", err)
 	}
 }
 

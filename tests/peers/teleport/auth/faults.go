@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"path"
 	"strings"
 	"sync"
@@ -68,11 +69,21 @@ func (f *fault) err() error {
 type faults struct {
 	mu          sync.Mutex
 	injected    []*fault
-	unavailable bool
 	counts      map[string]int
+	unavailable bool
+	// outage is done from the moment that the server becomes unavailable.
+	outage context.Context
+	strike context.CancelFunc
 }
 
-func newFaults() *faults { return &faults{counts: map[string]int{}} }
+func newFaults() *faults {
+	f := &faults{counts: map[string]int{}}
+	f.outage, f.strike = context.WithCancel(context.Background())
+	return f
+}
+
+// errOutage is the answer to every call during an outage.
+var errOutage = status.Error(codes.Unavailable, "the auth server is unavailable")
 
 // begin counts a call and returns the fault that it meets, nil for none.
 func (f *faults) begin(method string) *fault {
@@ -80,7 +91,7 @@ func (f *faults) begin(method string) *fault {
 	defer f.mu.Unlock()
 	f.counts[method]++
 	if f.unavailable {
-		return &fault{code: codes.Unavailable, Message: "the auth server is unavailable"}
+		return &fault{code: status.Code(errOutage), Message: status.Convert(errOutage).Message()}
 	}
 	for i, candidate := range f.injected {
 		if !candidate.hits(method) {
@@ -117,7 +128,24 @@ func (f *faults) clear() {
 func (f *faults) setUnavailable(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if on == f.unavailable {
+		return
+	}
 	f.unavailable = on
+	if on {
+		f.strike()
+		return
+	}
+	f.outage, f.strike = context.WithCancel(context.Background())
+}
+
+// during returns ctx, which ends with errOutage if an outage begins.
+func (f *faults) during(ctx context.Context) (context.Context, func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(f.outage, func() { cancel(errOutage) })
+	return ctx, func() { stop(); cancel(nil) }
 }
 
 // callCounts is what GET /calls answers.

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/coreos/go-semver/semver"
@@ -35,7 +36,13 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 
 func (g *gate) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	return g.pass(stream.Context(), info.FullMethod, func(ctx context.Context) error {
-		return handler(server, &contextStream{stream, ctx})
+		ctx, done := g.faults.during(ctx)
+		defer done()
+		err := handler(server, &contextStream{stream, ctx})
+		if errors.Is(context.Cause(ctx), errOutage) {
+			return errOutage
+		}
+		return err
 	})
 }
 

@@ -5,8 +5,11 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/gravitational/teleport/api/types"
+	"github.com/gravitational/trace"
 )
 
 const (
@@ -45,14 +48,22 @@ func (k *kinds) addPresets() error {
 		"auditor": {Allow: types.RoleConditions{Rules: []types.Rule{types.NewRule(types.KindEvent, []string{types.VerbList, types.VerbRead})}}},
 		"editor":  {Allow: types.RoleConditions{Rules: []types.Rule{types.NewRule(types.KindRole, verbs), types.NewRule(types.KindUser, verbs)}}},
 	}
-	for name, spec := range presets {
-		role := &types.RoleV6{Version: types.V7, Metadata: types.Metadata{Name: name}, Spec: spec}
-		if err := k.roles.validate(role); err != nil {
-			return err
-		}
-		if err := k.roles.save(ctx, role, always); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(presets)) {
+		role := &types.RoleV6{Version: types.V7, Metadata: types.Metadata{Name: name}, Spec: presets[name]}
+		if err := preset(ctx, k.roles, role); err != nil {
 			return err
 		}
 	}
-	return nil
+	return trace.NewAggregate(
+		preset(ctx, k.authPreference, defaultAuthPreference()),
+		preset(ctx, k.networkingConfig, defaultClusterNetworkingConfig()),
+		preset(ctx, k.recordingConfig, defaultSessionRecordingConfig()),
+	)
+}
+
+func preset[M message](ctx context.Context, k *kind[M], m M) error {
+	if err := k.validate(m); err != nil {
+		return err
+	}
+	return k.save(ctx, m, always)
 }

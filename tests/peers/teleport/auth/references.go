@@ -1,5 +1,5 @@
-// references.go is what Teleport checks between kinds: a user's roles must exist, and
-// a role in use may not be deleted. All of it is decided on the store, never the cache.
+// references.go is what Teleport checks between kinds: a user's roles and a member's
+// list must exist, and a role in use may not be deleted. All of it is decided on the store, never the cache.
 
 package main
 
@@ -24,6 +24,12 @@ func (k *kinds) prepareUser(ctx context.Context, user *types.UserV2) error {
 		user.SetCreatedBy(types.CreatedBy{User: types.UserRef{Name: callOf(ctx).user}, Time: time.Now().UTC()})
 	}
 	return nil
+}
+
+// prepareMember refuses a member of a list that is not there.
+func (k *kinds) prepareMember(_ context.Context, member *accesslistv1.Member) error {
+	_, err := k.accessLists.read(k.accessLists.store, member.GetSpec().GetAccessList())
+	return err
 }
 
 // releaseRole refuses to delete a role that a user or an access list names.

@@ -13,12 +13,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gravitational/teleport/api/client/proto"
-	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
-	autoupdatev1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/autoupdate/v1"
-	loginrulev1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/loginrule/v1"
-	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
-	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/identityfile"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc"
@@ -37,6 +31,9 @@ type options struct {
 	plaintext bool
 }
 
+// readyFile is written when the server serves.
+const readyFile = "ready.json"
+
 // ready is the content of ready.json.
 type ready struct {
 	Auth    string `json:"auth"`
@@ -47,6 +44,7 @@ type ready struct {
 
 type server struct {
 	ready
+	kinds  *kinds
 	grpc   *grpc.Server
 	http   *http.Server
 	cancel context.CancelFunc
@@ -55,6 +53,9 @@ type server struct {
 
 // start serves until stop is called. When it returns, ready.json is written.
 func start(o options) (*server, error) {
+	if err := prepareDir(o.dir); err != nil {
+		return nil, err
+	}
 	authorities, err := newAuthorities(o.cluster)
 	if err != nil {
 		return nil, err
@@ -80,29 +81,19 @@ func start(o options) (*server, error) {
 	cache.apply()
 	faults := newFaults()
 	about := newAbout(o.cluster, o.version, authorities.host.pem())
-	table := kinds.table()
 	gate := &gate{faults: faults, trusted: o.plaintext}
 	s := &server{
+		kinds:  kinds,
 		grpc:   grpc.NewServer(grpc.Creds(transport), grpc.UnaryInterceptor(gate.unary), grpc.StreamInterceptor(gate.stream)),
-		http:   &http.Server{Handler: (&control{store, cache, faults, about, table}).handler(), ReadHeaderTimeout: 10 * time.Second},
+		http:   &http.Server{Handler: (&control{store, cache, faults, about, kinds.table}).handler(), ReadHeaderTimeout: 10 * time.Second},
 		failed: make(chan error, 2),
 	}
-	kinds.register(s.grpc, &authService{kinds: kinds, cache: cache, about: about, table: table})
+	kinds.register(s.grpc, &authService{kinds: kinds, cache: cache, about: about})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go cache.run(ctx)
 	s.Identity = identity
 	return s, s.listen(o)
-}
-
-// register adds every service that is served here.
-func (k *kinds) register(r *grpc.Server, auth *authService) {
-	proto.RegisterAuthServiceServer(r, auth)
-	usersv1.RegisterUsersServiceServer(r, &usersService{kinds: k})
-	machineidv1.RegisterBotServiceServer(r, &botService{bots: bots{k}, access: k.users.access})
-	loginrulev1.RegisterLoginRuleServiceServer(r, &loginRuleService{kinds: k})
-	accesslistv1.RegisterAccessListServiceServer(r, &accessListService{kinds: k})
-	autoupdatev1.RegisterAutoUpdateServiceServer(r, &autoupdateService{kinds: k})
 }
 
 func (s *server) listen(o options) error {
@@ -142,13 +133,25 @@ func writeIdentity(dir string, a *authorities) (string, error) {
 	return path, identityfile.Write(identity, path)
 }
 
+// prepareDir makes the directory and takes a former run's ready.json out of it.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return trace.ConvertSystemError(err)
+	}
+	err := os.Remove(filepath.Join(dir, readyFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return trace.ConvertSystemError(err)
+}
+
 // writeReady makes ready.json appear whole or not at all.
 func writeReady(dir string, r ready) error {
 	content, err := json.Marshal(r)
 	if err != nil {
 		return trace.Wrap(err)
 	}
-	path := filepath.Join(dir, "ready.json")
+	path := filepath.Join(dir, readyFile)
 	if err := os.WriteFile(path+".tmp", content, 0o600); err != nil {
 		return trace.ConvertSystemError(err)
 	}

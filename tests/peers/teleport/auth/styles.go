@@ -1,15 +1,18 @@
 // styles.go builds a kind from a message type in one of the forms that Teleport's
-// resources have: legacy types with a CheckAndSetDefaults of their own, and plain
-// protos with a header.v1 metadata. It must not name a kind.
+// resources have: legacy types with a CheckAndSetDefaults of their own, plain
+// protos with a header.v1 metadata, and plain protos that stand for a Go type. It must
+// not name a kind.
 
 package main
 
 import (
 	"encoding/json"
 
+	headerv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/header/v1"
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/trace"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 )
 
 // legacyMessage is a resource of package types.
@@ -85,6 +88,56 @@ func expect(field, got, want string) error {
 		return trace.BadParameter("%s: expected %q, got %q", field, want, got)
 	}
 	return nil
+}
+
+// convertedMessage is a plain proto with a header, whose official form is a Go type.
+type convertedMessage interface {
+	message
+	proto.Message
+	GetHeader() *headerv1.ResourceHeader
+}
+
+// converted is a kind whose message is checked, completed and written as JSON by turning
+// it into a Go type and back.
+func converted[M convertedMessage, G any, PG interface {
+	*G
+	types.Resource
+}](b *backend, name, version string, from func(M) (PG, error), to func(PG) M) *kind[M] {
+	k := newKind[M](b, name, version)
+	// The official conversions expect the metadata to be there.
+	official := func(m M) (PG, error) {
+		if m.GetHeader().GetMetadata() == nil {
+			return nil, trace.BadParameter("header.metadata is missing")
+		}
+		return from(m)
+	}
+	k.check = func(m M) error {
+		g, err := official(m)
+		if err != nil {
+			return err
+		}
+		proto.Reset(m)
+		proto.Merge(m, to(g))
+		return nil
+	}
+	k.meta = func(m M) metadata { return types.Resource153ToLegacy(m.GetHeader()) }
+	k.encode = func(m M) ([]byte, error) {
+		g, err := official(m)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(g)
+	}
+	k.decode = func(body []byte) (M, error) {
+		g := PG(new(G))
+		if err := json.Unmarshal(body, g); err != nil {
+			var none M
+			return none, trace.Wrap(err)
+		}
+		return to(g), nil
+	}
+	k.event = func(m M) (types.Resource, error) { return official(m) }
+	return k
 }
 
 // unchecked is for plain protos whose validation is not in the module.

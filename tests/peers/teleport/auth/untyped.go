@@ -41,7 +41,7 @@ func (k *kind[M]) putJSON(ctx context.Context, name string, body []byte) error {
 	if err := k.validate(m); err != nil {
 		return err
 	}
-	if err := expect("metadata.name", k.meta(m).GetName(), name); err != nil {
+	if err := expect("name", k.title(m), name); err != nil {
 		return err
 	}
 	return k.save(ctx, m, always)

@@ -13,6 +13,16 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
+func userKind(b *backend) *kind[*types.UserV2] {
+	k := legacy[*types.UserV2](b, types.KindUser, types.V2)
+	k.path = "/web/users/%s/params"
+	k.absent = says(trace.NotFound, `user "%v" is not found`)
+	k.gone = k.absent
+	k.taken = says(trace.AlreadyExists, `user "%v" already registered`)
+	k.sought = true
+	return k
+}
+
 type usersService struct {
 	usersv1.UnimplementedUsersServiceServer
 	*kinds

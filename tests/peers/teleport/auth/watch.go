@@ -50,7 +50,7 @@ func (s *authService) acceptKinds(ctx context.Context, r *proto.Watch) ([]types.
 }
 
 func (s *authService) acceptKind(ctx context.Context, name string) error {
-	if err := s.users.access.check(ctx, []string{name}, types.VerbRead); err != nil {
+	if err := s.access.check(ctx, []string{name}, types.VerbRead); err != nil {
 		return err
 	}
 	if kind, ok := s.table[name]; !ok || !kind.watchable() {

@@ -1,0 +1,394 @@
+//! Leader election on a Lease: at most one holder at a time, whatever fails. Knows nothing of what the holder does; who
+//! writes must ask [`Claim::is_current`] before each write.
+//!
+//! Every write carries the version that was read, so of two candidates one loses. How old a Lease is, is measured by how
+//! long *we* have seen it unchanged, never by comparing clocks. The timings and fields are those of client-go, so that a
+//! holder may be followed by one written with it, and the other way round.
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    call::call,
+    errors::{Class, Error},
+};
+
+/// How often giving the Lease up is tried, when others write to it meanwhile.
+const RELEASES: usize = 3;
+
+/// Which Lease, for whom, and when.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The Lease's namespace.
+    pub namespace: String,
+    /// The Lease's name.
+    pub name: String,
+    /// Who we are; different for every process (see [`identity`]).
+    pub identity: String,
+    /// After how long without a renewal others may take over.
+    pub duration: Duration,
+    /// How long a renewal holds for ourselves; shorter than `duration` by what clocks may drift and writes may take.
+    pub renew_within: Duration,
+    /// Time between two tries, to renew or to take over.
+    pub retry: Duration,
+}
+
+impl Config {
+    /// The usual timings: 15 s, 10 s and 2 s.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>, identity: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+            identity: identity.into(),
+            duration: Duration::from_secs(15),
+            renew_within: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+/// An identity that no other process has: the pod's name, for people, and a random part, for a container that restarts.
+pub fn identity(pod: &str) -> String {
+    format!("{pod}_{:016x}", RandomState::new().hash_one(pod))
+}
+
+/// Who holds the Lease, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The holder's identity, when there is one.
+    pub holder: Option<Arc<str>>,
+    until: Option<Instant>,
+}
+
+impl Claim {
+    const NONE: Self = Self { holder: None, until: None };
+
+    /// Whether we are the holder, at this moment. It turns false by itself when renewals fail.
+    pub fn is_current(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// Takes part in the election until `stop`, then gives the Lease up if we hold it: stop writing before. The claim's receivers are woken when we
+/// become the holder or cease to be; renewals are seen by reading it.
+pub fn start(
+    client: &Client,
+    config: Config,
+    stop: CancellationToken,
+) -> (watch::Receiver<Claim>, JoinHandle<()>) {
+    let (claim, receiver) = watch::channel(Claim::NONE);
+    let api = Api::namespaced(client.clone(), &config.namespace);
+    let candidate = Candidate { api, config, claim, seen: None, complaint: None };
+    (receiver, tokio::spawn(candidate.run(stop)))
+}
+
+struct Candidate {
+    api: Api<Lease>,
+    config: Config,
+    claim: watch::Sender<Claim>,
+    /// The Lease as we know it, and since when it is so.
+    seen: Option<(Lease, Instant)>,
+    /// The last trouble that was logged: each is told once.
+    complaint: Option<String>,
+}
+
+impl Candidate {
+    async fn run(mut self, stop: CancellationToken) {
+        self.log_attempt();
+        while stop.run_until_cancelled(self.round()).await.is_some() {}
+        self.release().await;
+    }
+
+    /// One try to renew or to take over, and the pause after it.
+    async fn round(&mut self) {
+        let begun = Instant::now();
+        let expiry = self.claim.borrow().until.filter(|until| *until > begun);
+        let patience = begun + self.config.renew_within / 2;
+        let deadline = expiry.map_or(patience, |expiry| expiry.min(patience));
+        match timeout_at(deadline, self.attempt()).await {
+            Ok(Ok(true)) => self.gained(begun + self.config.renew_within),
+            Ok(Ok(false)) => self.lacking(),
+            Ok(Err(error)) => self.trouble(&error.to_string()),
+            Err(_) => self.trouble("no answer in time"),
+        }
+        self.lapse();
+        sleep(self.config.retry).await;
+        self.lapse();
+    }
+
+    /// Whether we hold the Lease now.
+    async fn attempt(&mut self) -> Result<bool, Error> {
+        if !self.claim.borrow().is_current() {
+            self.look().await?;
+        }
+        match self.try_claim().await {
+            // Somebody was faster, or an earlier try of ours that got no answer was done after all: see who.
+            Err(error) if matches!(error.class, Class::Conflict | Class::Gone) => {
+                self.look().await?;
+                self.try_claim().await
+            }
+            result => result,
+        }
+    }
+
+    async fn try_claim(&mut self) -> Result<bool, Error> {
+        let now = Instant::now();
+        let free = |(lease, since): &(Lease, Instant)| may_claim(lease, &self.config, now - *since);
+        if !self.seen.as_ref().is_none_or(free) {
+            return Ok(false);
+        }
+        self.write().await?;
+        Ok(true)
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
+        let lease = call("get", self.what(), self.api.get_opt(&self.config.name)).await?;
+        let version = |lease: &Lease| lease.metadata.resource_version.clone();
+        let known = self.seen.take();
+        self.seen = lease.map(|lease| match known {
+            Some((old, since)) if version(&old) == version(&lease) => (lease, since),
+            _ => (lease, Instant::now()),
+        });
+        Ok(())
+    }
+
+    /// Writes us in as the holder.
+    async fn write(&mut self) -> Result<(), Error> {
+        let config = &self.config;
+        let known = self.seen.as_ref().map(|(lease, _)| lease.clone());
+        let exists = known.is_some();
+        let lease =
+            claimed(known.unwrap_or_else(|| named(&config.name)), config, MicroTime(Timestamp::now()));
+        let params = PostParams::default();
+        let written = if exists {
+            call("update", self.what(), self.api.replace(&config.name, &params, &lease)).await?
+        } else {
+            call("create", self.what(), self.api.create(&params, &lease)).await?
+        };
+        self.seen = Some((written, Instant::now()));
+        Ok(())
+    }
+
+    /// Gives the Lease up, so that another need not wait for it to run out.
+    async fn release(mut self) {
+        self.publish(None);
+        let patience = Instant::now() + self.config.renew_within;
+        match timeout_at(patience, self.try_releases()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the leader lease runs out by itself"),
+            Err(_) => warn!(error = "no answer in time", "the leader lease runs out by itself"),
+        }
+    }
+
+    async fn try_releases(&mut self) -> Result<(), Error> {
+        for _ in 1..RELEASES {
+            match self.try_release().await {
+                // A renewal of ours was still under way.
+                Err(error) if error.class == Class::Conflict => {}
+                result => return result,
+            }
+        }
+        self.try_release().await
+    }
+
+    async fn try_release(&mut self) -> Result<(), Error> {
+        self.look().await?;
+        let Some((lease, _)) = self.seen.take().filter(|(lease, _)| holder(lease) == self.config.identity)
+        else {
+            return Ok(());
+        };
+        let lease = vacated(lease, MicroTime(Timestamp::now()));
+        let params = PostParams::default();
+        call("update", self.what(), self.api.replace(&self.config.name, &params, &lease)).await?;
+        info!("released leader lease {}", self.title());
+        Ok(())
+    }
+
+    /// Makes the claim known; whether it changed hands, as far as we are concerned.
+    fn publish(&mut self, until: Option<Instant>) -> bool {
+        let holder = self.seen.as_ref().map(|(lease, _)| holder(lease)).filter(|holder| !holder.is_empty());
+        let new = Claim { holder: holder.map(Into::into), until };
+        self.claim.send_if_modified(|claim| {
+            let turned = claim.until.is_some() != new.until.is_some();
+            *claim = new;
+            turned
+        })
+    }
+
+    fn gained(&mut self, until: Instant) {
+        self.complaint = None;
+        if self.publish(Some(until)) {
+            info!("successfully acquired lease {}", self.title());
+        }
+    }
+
+    fn lacking(&mut self) {
+        if self.publish(None) {
+            warn!("lost leader lease {}", self.title());
+            self.log_attempt();
+        }
+    }
+
+    /// Says so when a claim ran out.
+    fn lapse(&mut self) {
+        if !self.claim.borrow().is_current() {
+            self.lacking();
+        }
+    }
+
+    fn trouble(&mut self, what: &str) {
+        if self.complaint.as_deref() != Some(what) {
+            warn!(error = what, "can't hold or get leader lease {}", self.title());
+            self.complaint = Some(what.to_owned());
+        }
+    }
+
+    fn log_attempt(&self) {
+        info!("attempting to acquire leader lease {}", self.title());
+    }
+
+    fn title(&self) -> String {
+        format!("{}/{}", self.config.namespace, self.config.name)
+    }
+
+    fn what(&self) -> String {
+        format!("leases.coordination.k8s.io {}", self.title())
+    }
+}
+
+fn holder(lease: &Lease) -> &str {
+    lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default()
+}
+
+/// Whether we may write ourselves in: it is ours, nobody's, or its holder let it run out.
+fn may_claim(lease: &Lease, config: &Config, unchanged: Duration) -> bool {
+    let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
+    let promised = seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    let holder = holder(lease);
+    holder.is_empty() || holder == config.identity || unchanged >= promised.unwrap_or(config.duration)
+}
+
+fn named(name: &str) -> Lease {
+    Lease { metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }, spec: None }
+}
+
+/// The Lease with us as its holder.
+fn claimed(mut lease: Lease, config: &Config, now: MicroTime) -> Lease {
+    let ours = holder(&lease) == config.identity;
+    let spec = lease.spec.get_or_insert_default();
+    if !ours {
+        spec.acquire_time = Some(now.clone());
+        spec.lease_transitions = spec.lease_transitions.map(|count| count.saturating_add(1)).or(Some(0));
+    }
+    // Kubernetes counts whole seconds, and refuses zero.
+    let seconds = config.duration.as_secs().max(1);
+    spec.holder_identity = Some(config.identity.clone());
+    spec.lease_duration_seconds = Some(i32::try_from(seconds).unwrap_or(i32::MAX));
+    spec.renew_time = Some(now);
+    lease
+}
+
+/// The Lease without a holder.
+fn vacated(mut lease: Lease, now: MicroTime) -> Lease {
+    let spec = lease.spec.take().unwrap_or_default();
+    lease.spec = Some(LeaseSpec {
+        holder_identity: Some(String::new()),
+        lease_duration_seconds: Some(1),
+        acquire_time: Some(now.clone()),
+        renew_time: Some(now),
+        ..spec
+    });
+    lease
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new("ns", "lease", "me")
+    }
+
+    fn held_by(holder: &str, seconds: Option<i32>) -> Lease {
+        let spec = LeaseSpec {
+            holder_identity: Some(holder.to_owned()),
+            lease_duration_seconds: seconds,
+            lease_transitions: Some(4),
+            preferred_holder: Some("somebody".to_owned()),
+            ..LeaseSpec::default()
+        };
+        Lease { spec: Some(spec), ..Lease::default() }
+    }
+
+    #[test]
+    fn only_what_is_free_ours_or_run_out_may_be_claimed() {
+        let second = Duration::from_secs(1);
+        for (lease, unchanged, may) in [
+            (Lease::default(), Duration::ZERO, true),
+            (held_by("", Some(15)), Duration::ZERO, true),
+            (held_by("me", Some(15)), Duration::ZERO, true),
+            (held_by("you", Some(15)), 15 * second - Duration::from_millis(1), false),
+            (held_by("you", Some(15)), 15 * second, true),
+            (held_by("you", Some(30)), 29 * second, false),
+            (held_by("you", None), 14 * second, false),
+            (held_by("you", Some(-1)), 14 * second, false),
+            (held_by("you", None), 15 * second, true),
+        ] {
+            assert_eq!(may_claim(&lease, &config(), unchanged), may, "{lease:?} {unchanged:?}");
+        }
+    }
+
+    #[test]
+    fn a_renewal_is_no_transition_and_leaves_the_rest_alone() {
+        let now = MicroTime(Timestamp::UNIX_EPOCH);
+        let taken = claimed(held_by("you", Some(15)), &config(), now.clone()).spec.unwrap();
+        assert_eq!((taken.lease_transitions, taken.acquire_time), (Some(5), Some(now.clone())));
+        let renewed = claimed(held_by("me", Some(15)), &config(), now.clone()).spec.unwrap();
+        assert_eq!((renewed.lease_transitions, renewed.acquire_time), (Some(4), None));
+        assert_eq!(renewed.renew_time, Some(now));
+        assert_eq!(renewed.preferred_holder.as_deref(), Some("somebody"));
+    }
+
+    #[test]
+    fn what_is_given_up_may_be_claimed_at_once() {
+        let lease = vacated(held_by("me", Some(15)), MicroTime(Timestamp::UNIX_EPOCH));
+        let other = Config { identity: "you".to_owned(), ..config() };
+        assert!(may_claim(&lease, &other, Duration::ZERO));
+        assert_eq!(lease.spec.unwrap().preferred_holder.as_deref(), Some("somebody"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_runs_out_by_itself() {
+        let until = Instant::now() + Duration::from_secs(10);
+        let claim = Claim { holder: None, until: Some(until) };
+        assert!(claim.is_current());
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(!claim.is_current());
+        assert!(!Claim::NONE.is_current());
+    }
+
+    #[test]
+    fn identities_differ_even_for_one_pod() {
+        assert_ne!(identity("pod-0"), identity("pod-0"));
+        assert!(identity("pod-0").starts_with("pod-0_"));
+    }
+}

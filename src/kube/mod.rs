@@ -1,0 +1,14 @@
+//! All that talks to Kubernetes: reads, watches, patches, events, the lease. Takes and gives plain values; knows neither
+//! plans nor targets, and decides nothing.
+pub mod call;
+pub mod connect;
+pub mod crds;
+pub mod errors;
+pub mod events;
+pub mod finalizer;
+pub mod lease;
+pub mod object;
+mod patch;
+pub mod secrets;
+pub mod status;
+pub mod watch;

@@ -1,0 +1,297 @@
+//! A Kubernetes object of any kind, held small: pruned metadata, and the rest as JSON text until somebody needs it.
+//! A tree of JSON values takes about ten times the memory of its text [measured], so none is ever kept.
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use kube::{
+    Api, Client, Resource,
+    api::{ApiResource, ObjectMeta},
+    core::DynamicResourceScope,
+};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Map, Value};
+
+use super::{call::call, errors::Error};
+
+/// What `kubectl apply` leaves behind: a second copy of the whole manifest.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Which object: cheap to clone, to compare and to hash.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The Kubernetes kind (`TeleportRole`), shared by all keys of that kind.
+    pub kind: Arc<str>,
+    /// The namespace; empty for an object of the whole cluster.
+    pub namespace: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl Key {
+    /// A key out of its parts.
+    pub fn new(kind: impl Into<Arc<str>>, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.namespace {
+            "" => write!(f, "{} {}", self.kind, self.name),
+            namespace => write!(f, "{} {namespace}/{}", self.kind, self.name),
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An object as the API server gave it, without what nobody here needs: managed fields, owner references and the copy of
+/// the manifest that `kubectl apply` keeps in an annotation.
+#[derive(Clone)]
+pub struct Object {
+    meta: ObjectMeta,
+    /// All roots but metadata and status, as one JSON object.
+    body: Box<str>,
+    /// The status, as JSON; `null` where there is none.
+    status: Box<str>,
+}
+
+impl Object {
+    /// Its key; `kind` is handed in so that all keys of a kind share one name.
+    pub fn key(&self, kind: &Arc<str>) -> Key {
+        Key::new(kind.clone(), self.namespace(), self.name())
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        self.meta.name.as_deref().unwrap_or_default()
+    }
+
+    /// The namespace; empty for an object of the whole cluster.
+    pub fn namespace(&self) -> &str {
+        self.meta.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// What tells it from an earlier or later object of the same name.
+    pub fn uid(&self) -> &str {
+        self.meta.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The version of what was read. Opaque: fit for comparing for equality and for preconditions.
+    pub fn resource_version(&self) -> &str {
+        self.meta.resource_version.as_deref().unwrap_or_default()
+    }
+
+    /// Counts the changes of what is desired (not of metadata and status).
+    pub fn generation(&self) -> i64 {
+        self.meta.generation.unwrap_or_default()
+    }
+
+    /// Whether somebody asked for its deletion; it stays until its finalizers are gone.
+    pub fn is_deleting(&self) -> bool {
+        self.meta.deletion_timestamp.is_some()
+    }
+
+    /// What keeps it from going.
+    pub fn finalizers(&self) -> &[String] {
+        self.meta.finalizers.as_deref().unwrap_or_default()
+    }
+
+    /// The value of an annotation.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.meta.annotations.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The whole manifest but its status: apiVersion, kind, metadata (pruned), spec and whatever else stands at the root.
+    pub fn json(&self) -> Value {
+        let mut manifest = parse(&self.body);
+        manifest["metadata"] = serde_json::to_value(&self.meta).unwrap_or_default();
+        manifest
+    }
+
+    /// The status; null where there is none.
+    pub fn status(&self) -> Value {
+        parse(&self.status)
+    }
+}
+
+/// Our own print of a value that was read before: it always parses.
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Only says which object: its body may hold what must not be logged.
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}@{}", self.namespace(), self.name(), self.resource_version())
+    }
+}
+
+/// Reads through a tree of values, not `RawValue`: raw text can't be had where a watch event gives `object` before `type`.
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut roots = Map::<String, Value>::deserialize(deserializer)?;
+        let meta = roots.remove("metadata").unwrap_or_else(|| Value::Object(Map::new()));
+        let meta: ObjectMeta = serde_json::from_value(meta).map_err(D::Error::custom)?;
+        let status = roots.remove("status").unwrap_or_default();
+        let print = |value: &Value| value.to_string().into_boxed_str();
+        Ok(Self { meta: prune(meta), body: print(&Value::Object(roots)), status: print(&status) })
+    }
+}
+
+fn prune(meta: ObjectMeta) -> ObjectMeta {
+    let mut annotations = meta.annotations;
+    if let Some(annotations) = &mut annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+    ObjectMeta {
+        annotations: annotations.filter(|annotations| !annotations.is_empty()),
+        name: meta.name,
+        namespace: meta.namespace,
+        uid: meta.uid,
+        resource_version: meta.resource_version,
+        generation: meta.generation,
+        creation_timestamp: meta.creation_timestamp,
+        deletion_timestamp: meta.deletion_timestamp,
+        finalizers: meta.finalizers,
+        labels: meta.labels,
+        ..ObjectMeta::default()
+    }
+}
+
+impl Resource for Object {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(resource: &ApiResource) -> Cow<'_, str> {
+        resource.kind.as_str().into()
+    }
+
+    fn group(resource: &ApiResource) -> Cow<'_, str> {
+        resource.group.as_str().into()
+    }
+
+    fn version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.version.as_str().into()
+    }
+
+    fn api_version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.api_version.as_str().into()
+    }
+
+    fn plural(resource: &ApiResource) -> Cow<'_, str> {
+        resource.plural.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+/// The calls for one kind, in one namespace (empty: for objects of the whole cluster).
+pub(super) fn api(client: &Client, resource: &ApiResource, namespace: &str) -> Api<Object> {
+    match namespace {
+        "" => Api::all_with(client.clone(), resource),
+        namespace => Api::namespaced_with(client.clone(), namespace, resource),
+    }
+}
+
+/// How errors name an object: `widgets.example.dev default/a`.
+pub(super) fn describe(resource: &ApiResource, namespace: &str, name: &str) -> String {
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    let dot = if resource.group.is_empty() { "" } else { "." };
+    format!("{}{dot}{} {namespace}{slash}{name}", resource.plural, resource.group)
+}
+
+/// Reads an object afresh; none where it does not exist.
+///
+/// # Errors
+/// As [`call`].
+pub async fn get(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Object>, Error> {
+    call("get", describe(resource, namespace, name), api(client, resource, namespace).get_opt(name)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::api::WatchEvent;
+    use serde_json::json;
+
+    use super::*;
+
+    fn manifest() -> Value {
+        json!({
+            "apiVersion": "example.dev/v1",
+            "kind": "Widget",
+            "metadata": {
+                "name": "a",
+                "namespace": "b",
+                "uid": "u",
+                "resourceVersion": "7",
+                "generation": 2,
+                "annotations": {LAST_APPLIED: "{}", "keep": "1"},
+                "labels": {"l": "v"},
+                "managedFields": [{"manager": "kubectl", "operation": "Update"}],
+            },
+            "scope": "/eu",
+            "spec": {"big": 18446744073709551615_u64, "list": [1, null]},
+            "status": {"conditions": []},
+        })
+    }
+
+    #[test]
+    fn what_nobody_needs_is_pruned_and_the_rest_comes_back() {
+        let object: Object = serde_json::from_value(manifest()).unwrap();
+        let mut expected = manifest();
+        let root = expected.as_object_mut().unwrap();
+        let status = root.remove("status").unwrap();
+        root["metadata"].as_object_mut().unwrap().remove("managedFields");
+        root["metadata"]["annotations"] = json!({"keep": "1"});
+        assert_eq!(object.json(), expected);
+        assert_eq!(object.status(), status);
+        assert_eq!(object.key(&"Widget".into()).to_string(), "Widget b/a");
+        assert_eq!((object.uid(), object.resource_version(), object.generation()), ("u", "7", 2));
+        assert_eq!(object.annotation("keep"), Some("1"));
+        assert!(!object.is_deleting());
+    }
+
+    #[test]
+    fn an_empty_annotation_map_is_not_kept() {
+        let object: Object =
+            serde_json::from_value(json!({"metadata": {"annotations": {LAST_APPLIED: "{}"}}})).unwrap();
+        assert_eq!(object.json(), json!({"metadata": {}}));
+        assert_eq!(object.status(), Value::Null);
+    }
+
+    #[test]
+    fn a_watch_event_may_give_its_parts_in_any_order() {
+        for text in [
+            r#"{"type":"ADDED","object":{"metadata":{"name":"a"},"spec":{"x":1}}}"#,
+            r#"{"object":{"metadata":{"name":"a"},"spec":{"x":1}},"type":"ADDED"}"#,
+        ] {
+            let WatchEvent::Added(object) = serde_json::from_str::<WatchEvent<Object>>(text).unwrap() else {
+                panic!("not added: {text}");
+            };
+            assert_eq!(object.json(), json!({"metadata": {"name": "a"}, "spec": {"x": 1}}));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_body() {
+        let mut manifest = manifest();
+        manifest["spec"]["token"] = json!("hunter2");
+        let object: Object = serde_json::from_value(manifest).unwrap();
+        assert_eq!(format!("{object:?}"), "b/a@7");
+    }
+}

@@ -1,0 +1,373 @@
+//! Puts the parts together: events come in, the queue says whose turn it is, passes run, and what came of each says when
+//! the object has its next. Everything shared stands behind one lock that is never held across a wait.
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::decide::{Outcome, Verb, Wake};
+use super::execute::{self, Ended, Memory, Pass};
+use super::ports::{Cluster, Remote};
+use super::queue::{Bounds, Lane, Queue, Turn};
+use super::retry;
+use super::store::{News, Store};
+use crate::kube::object::{Key, Object};
+use crate::kube::watch::Event;
+use crate::mapping::plan::{Kind, Target};
+
+/// Over how long the objects that waited for the target are spread when it is back.
+const SPREAD: Duration = Duration::from_secs(1);
+
+/// Somebody who counts. Calls never wait.
+pub trait Observer: Send + Sync + 'static {
+    /// A pass is over, or could not be run to its end for a reason on the Kubernetes side.
+    fn pass(&self, turn: &Turn, outcome: &str, took: Duration);
+}
+
+/// The engine.
+pub struct Engine<C, R> {
+    target: Arc<Target>,
+    kinds: HashMap<Arc<str>, Arc<Kind>>,
+    cluster: C,
+    remote: R,
+    observer: Arc<dyn Observer>,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+struct State {
+    queue: Queue,
+    store: Store,
+    /// Objects that have one early try when any write goes through.
+    early: HashSet<Key>,
+    /// Objects that wait for the target.
+    unreachable: HashSet<Key>,
+    /// Lists under way, with what they have given so far, by kind and namespace.
+    lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
+    /// Watches that have given all objects once.
+    synced: HashSet<(Arc<str>, Option<String>)>,
+    /// Features that the server has; none while that is not known.
+    features: Option<BTreeSet<String>>,
+}
+
+impl<C: Cluster, R: Remote> Engine<C, R> {
+    /// An engine that nothing has happened to yet.
+    pub fn new(target: Arc<Target>, cluster: C, remote: R, observer: Arc<dyn Observer>) -> Arc<Self> {
+        let limits = &target.limits;
+        let bounds = Bounds {
+            total: limits.concurrent,
+            kind: limits.concurrent_kind,
+            background: (limits.concurrent * 3 / 4).max(1),
+        };
+        let name = |kind: &Kind| Arc::from(kind.kubernetes.kind.as_str());
+        let kinds = target.kinds.iter().map(|kind| (name(kind), Arc::clone(kind))).collect();
+        let state = State {
+            queue: Queue::new(bounds),
+            store: Store::default(),
+            early: HashSet::new(),
+            unreachable: HashSet::new(),
+            lists: HashMap::new(),
+            synced: HashSet::new(),
+            features: None,
+        };
+        Arc::new(Self { target, kinds, cluster, remote, observer, state: Mutex::new(state), wake: Notify::new() })
+    }
+
+    /// The target whose objects these are.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The target's calls.
+    pub fn remote(&self) -> &R {
+        &self.remote
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what a watch says about a kind (all of it, or one namespace).
+    pub fn event(&self, kind: &Arc<str>, namespace: Option<&str>, event: Event<Object>) {
+        let watch = (kind.clone(), namespace.map(str::to_owned));
+        let mut state = self.state();
+        match event {
+            Event::Restarted => {
+                state.lists.insert(watch, HashSet::new());
+            }
+            Event::Applied(object) => state.applied(object.key(kind), object, &watch),
+            Event::Deleted(object) => state.gone(&object.key(kind)),
+            Event::Synced => state.synced(watch, namespace),
+            Event::Missing | Event::Failed(_) => {}
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// A Secret is as this version says: who refers to it has not seen it.
+    pub fn secret(&self, namespace: &str, name: &str, version: &str) {
+        let mut state = self.state();
+        for key in state.store.readers(namespace, name, version) {
+            state.queue.push(key, Lane::Edit, Instant::now());
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// The target can be reached (again): who waited for it has its turn, spread over a second.
+    pub fn reachable(&self) {
+        let mut state = self.state();
+        let (waiting, now) = (std::mem::take(&mut state.unreachable), Instant::now());
+        let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX).max(1);
+        for (index, key) in (0u32..).zip(waiting) {
+            state.queue.push_at(key, now + SPREAD * index / count);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// What the server can do, as far as kinds depend on it; their objects have their turn when it changes.
+    pub fn features(&self, features: BTreeSet<String>) {
+        let mut state = self.state();
+        if state.features.as_ref() == Some(&features) {
+            return;
+        }
+        state.features = Some(features);
+        let depends = self.kinds.iter().filter(|(_, kind)| !kind.resource.requires.is_empty());
+        let keys: Vec<_> = depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
+        for key in keys {
+            state.queue.push(key, Lane::Background, Instant::now());
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Live may not be as an object's record has it: its next pass reads it.
+    pub(super) fn suspect(&self, key: Key, at: Instant) {
+        let mut state = self.state();
+        state.store.remember(&key, |memory| memory.suspect = true);
+        state.queue.push_at(key, at);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Looks into the store, under the lock.
+    pub(super) fn with_store<T>(&self, look: impl FnOnce(&Store) -> T) -> T {
+        look(&self.state().store)
+    }
+
+    /// Whether all these watches have given all their objects.
+    pub fn is_synced(&self, kind: &Arc<str>, namespace: Option<&str>) -> bool {
+        self.state().synced.contains(&(kind.clone(), namespace.map(str::to_owned)))
+    }
+
+    /// Whether nothing is queued or runs; objects that wait for a later time don't count.
+    pub fn is_idle(&self) -> bool {
+        self.state().queue.is_idle()
+    }
+
+    /// Objects that wait in a lane.
+    pub fn depth(&self, lane: Lane) -> usize {
+        self.state().queue.depth(lane)
+    }
+
+    /// Runs passes until told to stop, then waits for those that run.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut passes = JoinSet::new();
+        while !stop.is_cancelled() {
+            let next_at = self.start(&mut passes);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = sleep_until(next_at) => {}
+                Some(_) = passes.join_next() => {}
+            }
+        }
+        while passes.join_next().await.is_some() {}
+    }
+
+    /// Starts all passes that there is room for; gives when to look again at the latest.
+    fn start(self: &Arc<Self>, passes: &mut JoinSet<()>) -> Instant {
+        const NEVER: Duration = Duration::from_secs(3600);
+        let now = Instant::now();
+        while let Some(turn) = { self.state().queue.pop(now) } {
+            let engine = Arc::clone(self);
+            passes.spawn(async move { engine.turn(turn).await });
+        }
+        self.state().queue.next_at().unwrap_or(now + NEVER)
+    }
+
+    async fn turn(&self, turn: Turn) {
+        let began = Instant::now();
+        let pass = AssertUnwindSafe(self.pass(&turn.key)).catch_unwind();
+        let outcome = pass.await.unwrap_or_else(|_| {
+            tracing::error!(key = %turn.key, "a pass panicked: this is a bug, please report it");
+            self.trouble(&turn.key);
+            "panic"
+        });
+        self.state().queue.done(&turn.key);
+        self.observer.pass(&turn, outcome, began.elapsed());
+        self.wake.notify_one();
+    }
+
+    /// Runs the pass of an object; gives a word for what came of it.
+    async fn pass(&self, key: &Key) -> &'static str {
+        let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
+        let taken = self.state().store.take(key);
+        let Some((body, mut memory)) = taken else { return "skipped" };
+        let object = match body {
+            Some(object) => Ok(Some(object)),
+            None => self.cluster.get(kind, key).await,
+        };
+        let object = match object {
+            Ok(Some(object)) => object,
+            Ok(None) => {
+                self.state().gone(key);
+                return "skipped";
+            }
+            Err(why) => {
+                tracing::warn!(%key, %why, "can't read the object");
+                self.trouble(key);
+                return "error";
+            }
+        };
+        let unsupported = self.unsupported(kind);
+        let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
+        let pass = Pass { target, kind, key, cluster, remote, unsupported };
+        let ended = execute::run(&pass, object, &mut memory).await;
+        self.ended(key, ended, memory)
+    }
+
+    fn unsupported(&self, kind: &Kind) -> Option<String> {
+        let requires = &kind.resource.requires;
+        let state = self.state();
+        let features = state.features.as_ref()?;
+        let lacks = !requires.is_empty() && !requires.iter().any(|feature| features.contains(feature));
+        lacks.then(|| format!("the cluster does not have the feature that this kind needs: {}", requires.join(" or ")))
+    }
+
+    fn ended(&self, key: &Key, ended: Ended, mut memory: Memory) -> &'static str {
+        let (finish, object) = match ended {
+            Ended::Finished(finish, object) => (finish, Some(object)),
+            Ended::Gone(finish) => (finish, None),
+            Ended::Stale => {
+                let mut state = self.state();
+                state.store.put(key, memory, None);
+                state.queue.push_at(key.clone(), Instant::now() + retry::reread(0));
+                return "stale";
+            }
+            Ended::Trouble(why) => {
+                tracing::warn!(%key, %why, "Kubernetes refused");
+                self.state().store.put(key, memory, None);
+                self.trouble(key);
+                return "error";
+            }
+        };
+        let now = Instant::now();
+        let mut state = self.state();
+        memory.failures = match finish.wake {
+            Wake::Never => 0,
+            _ => memory.failures.saturating_add(1),
+        };
+        match finish.wake {
+            Wake::Never => {}
+            Wake::Reachable => {
+                state.unreachable.insert(key.clone());
+            }
+            Wake::Slow => state.queue.push_at(key.clone(), now + retry::SLOW),
+            Wake::Backoff | Wake::Early => {
+                state.queue.push_at(key.clone(), now + retry::backoff(memory.failures, luck(key)));
+            }
+        }
+        if finish.wake == Wake::Early {
+            state.early.insert(key.clone());
+        }
+        if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
+            state.flush_early(now);
+        }
+        state.store.put(key, memory, object.as_ref());
+        word(&finish.outcome)
+    }
+
+    fn trouble(&self, key: &Key) {
+        let mut state = self.state();
+        let mut failures = 1;
+        state.store.remember(key, |memory| {
+            memory.failures = memory.failures.saturating_add(1);
+            failures = memory.failures;
+        });
+        let at = Instant::now() + retry::backoff(failures, luck(key));
+        state.queue.push_at(key.clone(), at);
+    }
+}
+
+impl State {
+    fn applied(&mut self, key: Key, object: Object, watch: &(Arc<str>, Option<String>)) {
+        if let Some(list) = self.lists.get_mut(watch) {
+            list.insert(key.clone());
+        }
+        let lane = if self.synced.contains(watch) { Lane::Edit } else { Lane::Background };
+        let news = self.store.apply(&key, object);
+        if news == News::Same {
+            return;
+        }
+        self.store.remember(&key, |memory| memory.failures = 0);
+        self.early.remove(&key);
+        self.unreachable.remove(&key);
+        self.queue.push(key, lane, Instant::now());
+    }
+
+    fn gone(&mut self, key: &Key) {
+        self.store.remove(key);
+        self.queue.forget(key);
+        self.early.remove(key);
+        self.unreachable.remove(key);
+    }
+
+    /// A list is complete: what it did not give is gone.
+    fn synced(&mut self, watch: (Arc<str>, Option<String>), namespace: Option<&str>) {
+        if let Some(given) = self.lists.remove(&watch) {
+            let known = self.store.keys(&watch.0, namespace);
+            let gone: Vec<_> = known.filter(|key| !given.contains(*key)).cloned().collect();
+            for key in gone {
+                self.gone(&key);
+            }
+        }
+        self.synced.insert(watch);
+    }
+
+    /// A write went through: whoever waits for something in the way to go has one try, sooner the fewer it has had.
+    fn flush_early(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.early) {
+            let failures = self.store.failures(&key);
+            self.queue.push_at(key, now + retry::early(failures));
+        }
+    }
+}
+
+/// A number between 0 and 1 that differs between objects, so that what fails together is not tried together.
+fn luck(key: &Key) -> f64 {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
+    f64::from(u32::try_from(hash >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::InSync => "noop",
+        Outcome::Ignored => "ignored",
+        Outcome::Wrote(Verb::Create, _) => "created",
+        Outcome::Wrote(Verb::Update, _) => "updated",
+        Outcome::Wrote(Verb::Delete, _) => "deleted",
+        Outcome::Reverted(_) => "reverted",
+        Outcome::Released => "released",
+        Outcome::Waiting => "waiting",
+        Outcome::Failed(_) => "failed",
+    }
+}

@@ -1,0 +1,378 @@
+//! Runs one pass: does what `decide` says, tells it what came of it, and at the end writes one status patch if anything
+//! changed. Decides nothing itself.
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use prost_reflect::DynamicMessage;
+use tokio::time::{Instant, sleep};
+
+use super::decide::{
+    Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Secrets, Step, Update, Verb, Wake,
+    Written, decide,
+};
+use super::policy::Policy;
+use super::ports::{Cluster, Patched, Remote, SecretValue};
+use super::{retry, status};
+use crate::diagnostic::{Severity, refused};
+use crate::kube::object::{Key, Object};
+use crate::mapping::errors::Class;
+use crate::mapping::plan::{Kind, Target};
+use crate::target::gate::Write;
+use crate::target::proof::{Owned, Vacant, is_marked};
+use crate::translate::secrets::SecretRef;
+use crate::translate::{compare, manifest, secrets};
+
+/// How long a target may answer from a cache that does not have our own write yet (up to a second on a real one).
+const LAG: Duration = Duration::from_secs(5);
+
+/// What is remembered of an object between passes, beside its status.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// The record as we last wrote it: newer than a status that a watch or cache gives.
+    pub record: Option<Record>,
+    /// Something said that live is not as the record has it.
+    pub suspect: bool,
+    /// Failed passes in a row.
+    pub failures: u32,
+    /// Secrets that the object refers to: name and the version that was read (empty: it could not be).
+    pub secrets: Vec<(String, String)>,
+    /// Revisions that we ourselves replaced, and when last: reads may still show them.
+    pub replaced: Option<(Instant, Vec<String>)>,
+}
+
+impl Memory {
+    /// Whether we wrote so lately that a read may show what was there before.
+    pub fn wrote_lately(&self) -> bool {
+        self.replaced.as_ref().is_some_and(|(at, _)| at.elapsed() < LAG)
+    }
+}
+
+/// What a pass needs.
+pub struct Pass<'a, C, R> {
+    /// The target.
+    pub target: &'a Target,
+    /// The object's kind.
+    pub kind: &'a Kind,
+    /// The object's key.
+    pub key: &'a Key,
+    /// Kubernetes.
+    pub cluster: &'a C,
+    /// The target's calls.
+    pub remote: &'a R,
+    /// Why the kind can't be synced on this cluster, if so.
+    pub unsupported: Option<String>,
+}
+
+/// What came of a pass.
+#[derive(Debug)]
+pub enum Ended {
+    /// It went to its end; the object as it was last seen.
+    Finished(Finish, Object),
+    /// The object is gone.
+    Gone(Finish),
+    /// The object is not as it was read: the pass is to be run again with it read afresh.
+    Stale,
+    /// Kubernetes refused or failed.
+    Trouble(String),
+}
+
+/// Runs a pass for an object.
+pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, memory: &mut Memory) -> Ended {
+    if memory.record.is_none() {
+        memory.record = status::record(&object.status());
+    }
+    let known = known(pass, &object, memory);
+    let mut run = Run { pass, object, memory, known, desired: None, refs: Vec::new(), live: None };
+    loop {
+        let step = decide(&run.known);
+        tracing::trace!(key = %pass.key, ?step, "step");
+        if let Some(ended) = run.step(step).await {
+            return ended;
+        }
+    }
+}
+
+fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known {
+    let words = &pass.target.words;
+    let policy = Policy::of(words, |name| object.annotation(name));
+    let facts = Facts {
+        deleting: object.is_deleting(),
+        finalized: object.finalizers().contains(&words.finalizer),
+        ignored: policy.ignore,
+        keep: policy.keep,
+        record: memory.record.clone(),
+        suspect: memory.suspect,
+        exclusive_create: !pass.kind.resource.calls.create.is_empty(),
+    };
+    Known {
+        object: facts,
+        unsupported: pass.unsupported.clone(),
+        desired: Desired::Unknown,
+        secrets: Secrets::Unread,
+        live: Live::Unread,
+        failed: None,
+        written: None,
+        rereads: 0,
+    }
+}
+
+struct Run<'a, C, R> {
+    pass: &'a Pass<'a, C, R>,
+    object: Object,
+    memory: &'a mut Memory,
+    known: Known,
+    desired: Option<DynamicMessage>,
+    refs: Vec<SecretRef>,
+    live: Option<DynamicMessage>,
+}
+
+impl<C: Cluster, R: Remote> Run<'_, C, R> {
+    /// Does a step; gives the end of the pass where it is one.
+    async fn step(&mut self, step: Step) -> Option<Ended> {
+        match step {
+            Step::AddFinalizer => self.add_finalizer().await,
+            Step::Translate => self.translate(),
+            Step::ReadSecrets => self.read_secrets().await,
+            Step::Observe => self.observe().await,
+            Step::Create => self.create().await,
+            Step::Update(update) => self.update(update).await,
+            Step::Delete => self.delete().await,
+            Step::RemoveFinalizer => Some(self.remove_finalizer().await),
+            Step::Finish(finish) => Some(self.finish(finish).await),
+        }
+    }
+
+    async fn add_finalizer(&mut self) -> Option<Ended> {
+        match self.pass.cluster.add_finalizer(self.pass.kind, &self.object).await {
+            Ok(Patched::Done(object)) => {
+                self.object = object;
+                self.known.object.finalized = true;
+                None
+            }
+            other => Some(ended(other)),
+        }
+    }
+
+    async fn remove_finalizer(&mut self) -> Ended {
+        let outcome = match &self.known.written {
+            Some(_) => Outcome::Wrote(Verb::Delete, Vec::new()),
+            None => Outcome::Released,
+        };
+        let finish = Finish { outcome, says: Vec::new(), record: None, wake: Wake::Never };
+        match self.pass.cluster.remove_finalizer(self.pass.kind, &self.object).await {
+            Ok(Patched::Done(_) | Patched::Gone) => Ended::Gone(finish),
+            other => ended(other),
+        }
+    }
+
+    fn translate(&mut self) -> Option<Ended> {
+        let Target { words, ownership, .. } = self.pass.target;
+        let made = manifest::desired(self.pass.kind, words, ownership, &self.object.json());
+        if refused(&made.diagnostics) {
+            let errors = made.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+            let texts: Vec<_> = errors.map(ToString::to_string).collect();
+            self.known.desired = Desired::Refused(texts.join("; "));
+            return None;
+        }
+        if made.secrets.is_empty() {
+            self.memory.secrets.clear();
+            self.known.secrets = Secrets::Ready;
+        }
+        self.known.desired = Desired::Hash(compare::hash(&self.pass.kind.resource, &made.message));
+        self.desired = Some(made.message);
+        self.refs = made.secrets;
+        None
+    }
+
+    /// Reads all, so that what is missing is said at once; the versions that were read become part of desired.
+    async fn read_secrets(&mut self) -> Option<Ended> {
+        let (mut values, mut missing) = (Vec::new(), Vec::new());
+        self.memory.secrets.clear();
+        for reference in &self.refs {
+            let read = self.pass.cluster.secret(&self.object, &reference.name, &reference.key).await;
+            let version = read.as_ref().map(|found| found.version.clone()).unwrap_or_default();
+            self.memory.secrets.push((reference.name.clone(), version));
+            match read {
+                Ok(SecretValue { value, .. }) => values.push((reference.clone(), value)),
+                Err(why) => missing.push(why),
+            }
+        }
+        if !missing.is_empty() {
+            self.known.secrets = Secrets::Missing(missing.join("; "));
+            return None;
+        }
+        if let (Some(desired), Desired::Hash(hash)) = (&mut self.desired, &mut self.known.desired) {
+            secrets::fill(desired, &values);
+            for (_, version) in &self.memory.secrets {
+                hash.push('+');
+                hash.push_str(version);
+            }
+        }
+        self.known.secrets = Secrets::Ready;
+        None
+    }
+
+    async fn observe(&mut self) -> Option<Ended> {
+        if self.known.live != Live::Unread || self.known.failed.is_some() {
+            sleep(retry::reread(self.known.rereads)).await;
+            self.known.rereads += 1;
+        }
+        let resource = &self.pass.kind.resource;
+        self.known.live = match self.pass.remote.get(resource, self.name()).await {
+            Ok(None) => Live::Absent,
+            Ok(Some(live)) => {
+                let found = self.found(&live);
+                self.live = Some(live);
+                Live::Found(found)
+            }
+            Err(failure) => Live::Unreadable(failure),
+        };
+        if let Some(failed) = &mut self.known.failed {
+            failed.reread = true;
+        }
+        None
+    }
+
+    /// The resource's name is the object's; a singleton has its own.
+    fn name(&self) -> &str {
+        self.pass.kind.resource.singleton.as_deref().unwrap_or(self.object.name())
+    }
+
+    fn found(&self, live: &DynamicMessage) -> Found {
+        let resource = &self.pass.kind.resource;
+        let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
+        let replaced = self.memory.replaced.as_ref().filter(|_| self.memory.wrote_lately());
+        Found {
+            owned: is_marked(&self.pass.target.ownership, resource, live),
+            other_kind: self.other_kind(live),
+            stale: replaced.is_some_and(|(_, revisions)| revisions.contains(&revision)),
+            hash: compare::hash(resource, live),
+            changed: self.desired.as_ref().map(|d| compare::differences(resource, d, live)).unwrap_or_default(),
+            revision,
+        }
+    }
+
+    /// How the resource is of another kind; its version is not what tells kinds apart.
+    fn other_kind(&self, live: &DynamicMessage) -> Option<String> {
+        let constants = self.pass.kind.constants.iter().filter(|constant| constant.json != "version");
+        constants.into_iter().find_map(|constant| {
+            let found = constant.field.as_ref()?.text(live);
+            (found != constant.value).then(|| {
+                let (what, wanted) = (&constant.json, &constant.value);
+                format!("wrong {what}: expected \"{wanted}\", but the resource of that name has \"{found}\"")
+            })
+        })
+    }
+
+    async fn create(&mut self) -> Option<Ended> {
+        let desired = self.desired.clone()?;
+        let proof = match self.known.live {
+            Live::Absent => Vacant::read(None)?,
+            _ => Vacant::unread(),
+        };
+        self.write(Verb::Create, Vec::new(), false, Write::Create(desired, proof)).await
+    }
+
+    async fn update(&mut self, update: Update) -> Option<Ended> {
+        let (resource, target) = (&self.pass.kind.resource, self.pass.target);
+        let live = self.live.as_ref()?;
+        let proof = Owned::marked(&target.ownership, resource, live)?;
+        let mut desired = self.desired.clone()?;
+        for path in &resource.preserve {
+            match path.get(live) {
+                Some(value) => path.set(&mut desired, value.into_owned()),
+                None => path.clear(&mut desired),
+            }
+        }
+        self.write(Verb::Update, update.changed, update.reverts, Write::Update(desired, proof)).await
+    }
+
+    async fn delete(&mut self) -> Option<Ended> {
+        let live = self.live.as_ref()?;
+        let proof = Owned::marked(&self.pass.target.ownership, &self.pass.kind.resource, live)?;
+        self.write(Verb::Delete, Vec::new(), false, Write::Delete(proof)).await
+    }
+
+    async fn write(&mut self, verb: Verb, changed: Vec<String>, reverted: bool, write: Write) -> Option<Ended> {
+        let pass = self.pass;
+        match pass.remote.write(pass.kind, pass.key, &changed, write).await {
+            Ok(answer) => {
+                let record = self.record(answer.as_ref());
+                self.remember(&record);
+                self.known.failed = None;
+                self.known.written = Some(Written { verb, changed, reverted, record });
+            }
+            Err(failure) => {
+                // It may have been applied: until live is seen, the record is not to be trusted.
+                self.memory.suspect |= ambiguous(&failure);
+                self.known.failed = Some(Failed { verb, failure, reread: false });
+            }
+        }
+        None
+    }
+
+    /// What to remember of a write, as far as the answer told.
+    fn record(&self, answer: Option<&DynamicMessage>) -> Record {
+        let resource = &self.pass.kind.resource;
+        let revision = |message| resource.metadata.revision.as_ref().map(|path| path.text(message));
+        Record {
+            desired: match &self.known.desired {
+                Desired::Hash(hash) => hash.clone(),
+                Desired::Unknown | Desired::Refused(_) => String::new(),
+            },
+            live: answer.map(|live| compare::hash(resource, live)).unwrap_or_default(),
+            revision: answer.and_then(revision).unwrap_or_default(),
+        }
+    }
+
+    fn remember(&mut self, record: &Record) {
+        let lately = self.memory.wrote_lately();
+        let mut revisions = self.memory.replaced.take().filter(|_| lately).map(|(_, revisions)| revisions).unwrap_or_default();
+        if let Live::Found(found) = &self.known.live
+            && !found.revision.is_empty()
+            && found.revision != record.revision
+        {
+            revisions.push(found.revision.clone());
+        }
+        self.memory.replaced = Some((Instant::now(), revisions));
+        self.memory.suspect = false;
+    }
+
+    async fn finish(&mut self, finish: Finish) -> Ended {
+        if matches!(finish.outcome, Outcome::InSync) && matches!(self.known.live, Live::Found(_)) {
+            self.memory.suspect = false;
+        }
+        // Remembered before it is written: a status that does not get through costs a comparison, not a second write.
+        if let Some(record) = &finish.record {
+            self.memory.record = Some(record.clone());
+        }
+        let words = &self.pass.target.words;
+        let (old, generation) = (self.object.status(), self.object.generation());
+        let with_record = Finish { record: self.memory.record.clone(), ..finish.clone() };
+        let patch = status::patch(&old, &with_record, words, generation, Timestamp::now());
+        if let Some(note) = status::note(&finish, patch.as_ref()) {
+            self.pass.cluster.tell(self.pass.kind, &self.object, note);
+        }
+        let Some(patch) = patch else { return Ended::Finished(finish, self.object.clone()) };
+        match self.pass.cluster.patch_status(self.pass.kind, &self.object, &patch).await {
+            Ok(Patched::Done(object)) => Ended::Finished(finish, object),
+            other => ended(other),
+        }
+    }
+}
+
+fn ambiguous(failure: &Failure) -> bool {
+    matches!(failure.class, Class::Unavailable | Class::Other | Class::Limited)
+}
+
+fn ended(patched: Result<Patched, String>) -> Ended {
+    match patched {
+        Ok(Patched::Gone) => {
+            let finish =
+                Finish { outcome: Outcome::Released, says: Vec::new(), record: None, wake: Wake::Never };
+            Ended::Gone(finish)
+        }
+        Ok(Patched::Done(_) | Patched::Conflict) => Ended::Stale,
+        Err(why) => Ended::Trouble(why),
+    }
+}

@@ -1,0 +1,14 @@
+//! The engine: objects come from watches into a queue, each has its passes, and every pass is decided by one pure
+//! function. Knows neither how Kubernetes nor how a target is spoken to beyond the traits in `ports`.
+pub mod cluster;
+pub mod decide;
+pub mod engine;
+pub mod execute;
+pub mod policy;
+pub mod ports;
+pub mod queue;
+pub mod remote;
+pub mod retry;
+pub mod scan;
+pub mod status;
+pub mod store;

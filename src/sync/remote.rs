@@ -1,0 +1,64 @@
+//! The engine's view of a real target: its trait over the calls of `target`, every write through the gate.
+use prost_reflect::DynamicMessage;
+
+use super::decide::Failure;
+use super::ports::Remote;
+use crate::kube::object::Key;
+use crate::mapping::errors::Class;
+use crate::mapping::plan::{Kind, Resource};
+use crate::target::client::Client;
+use crate::target::error::Error;
+use crate::target::gate::{Gate, Refusal, Write};
+
+/// A real target.
+pub struct RealRemote {
+    client: Client,
+    gate: Gate,
+}
+
+impl RealRemote {
+    /// The target behind this client, written to through this gate alone.
+    pub fn new(client: Client, gate: Gate) -> Self {
+        Self { client, gate }
+    }
+}
+
+fn failure(error: Error) -> Failure {
+    Failure { class: error.class, message: error.message }
+}
+
+impl Remote for RealRemote {
+    async fn get(&self, resource: &Resource, name: &str) -> Result<Option<DynamicMessage>, Failure> {
+        self.client.get(resource, name).await.map_err(failure)
+    }
+
+    async fn list(
+        &self,
+        resource: &Resource,
+        each: &mut (dyn FnMut(&DynamicMessage) + Send),
+    ) -> Result<(), Failure> {
+        let mut pages = self.client.pages(resource);
+        while let Some(page) = pages.next().await.map_err(failure)? {
+            page.iter().for_each(&mut *each);
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        kind: &Kind,
+        key: &Key,
+        paths: &[String],
+        write: Write,
+    ) -> Result<Option<DynamicMessage>, Failure> {
+        let name = format!("{}/{}", key.namespace, key.name);
+        self.gate.write(kind, &name, paths, write).await.map_err(|refusal| match refusal {
+            Refusal::Target(error) => failure(error),
+            // Nothing was called: the object waits until writing is allowed again.
+            Refusal::Held(message) => Failure { class: Class::Unavailable, message },
+            unproven @ Refusal::Unproven { .. } => {
+                Failure { class: Class::Other, message: unproven.to_string() }
+            }
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! Finds what drifted: lists each kind of the target now and then, and has those objects looked at whose resource is not
+//! as their record has it. Reads only; kinds that can't be listed are looked at one by one.
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost_reflect::DynamicMessage;
+use tokio::time::Instant;
+
+use super::decide::{Failure, Record};
+use super::engine::Engine;
+use super::execute::Memory;
+use super::ports::{Cluster, Remote};
+use crate::kube::object::Key;
+use crate::mapping::plan::{Kind, Resource};
+use crate::translate::compare;
+
+/// Scans all kinds once, spreading what it finds over `spread`. Gives the kinds that could not be listed, and why.
+pub async fn scan<C: Cluster, R: Remote>(engine: &Engine<C, R>, spread: Duration) -> Vec<(String, Failure)> {
+    let mut failed = Vec::new();
+    let mut done: HashSet<*const Resource> = HashSet::new();
+    for kind in &engine.target().kinds {
+        if !done.insert(Arc::as_ptr(&kind.resource)) {
+            continue;
+        }
+        if let Err(failure) = scan_resource(engine, &kind.resource, spread).await {
+            failed.push((kind.resource.name.clone(), failure));
+        }
+    }
+    failed
+}
+
+async fn scan_resource<C: Cluster, R: Remote>(
+    engine: &Engine<C, R>,
+    resource: &Arc<Resource>,
+    spread: Duration,
+) -> Result<(), Failure> {
+    let kinds: Vec<&Kind> = engine
+        .target()
+        .kinds
+        .iter()
+        .map(|kind| &**kind)
+        .filter(|kind| Arc::ptr_eq(&kind.resource, resource))
+        .collect();
+    let known = recorded(engine, &kinds);
+    if known.is_empty() {
+        return Ok(());
+    }
+    let suspects = if resource.calls.list.is_empty() {
+        known.into_iter().collect()
+    } else {
+        listed(engine, resource, &kinds, known).await?
+    };
+    let count = u32::try_from(suspects.len()).unwrap_or(u32::MAX).max(1);
+    let now = Instant::now();
+    for (index, key) in (0u32..).zip(suspects) {
+        engine.suspect(key, now + spread * index / count);
+    }
+    Ok(())
+}
+
+/// Objects whose record a scan can hold against live.
+fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> HashSet<Key> {
+    engine.with_store(|store| {
+        let keys = kinds.iter().flat_map(|kind| store.keys(&kind.kubernetes.kind, None));
+        keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some())).cloned().collect()
+    })
+}
+
+/// What we wrote lately may not be in the list yet.
+fn checkable(memory: &Memory) -> Option<&Record> {
+    memory.record.as_ref().filter(|_| !memory.wrote_lately())
+}
+
+/// Lists the resource; those of the known objects that are not as recorded, or not there.
+async fn listed<C: Cluster, R: Remote>(
+    engine: &Engine<C, R>,
+    resource: &Resource,
+    kinds: &[&Kind],
+    mut missing: HashSet<Key>,
+) -> Result<Vec<Key>, Failure> {
+    let mut suspects = Vec::new();
+    let mut each = |live: &DynamicMessage| {
+        let name = resource.metadata.name.text(live);
+        let keys: Vec<Key> = engine.with_store(|store| {
+            let named = kinds.iter().flat_map(|kind| store.named(&kind.kubernetes.kind, &name));
+            named
+                .filter(|(_, memory)| checkable(memory).is_some_and(|record| !as_recorded(resource, record, live)))
+                .map(|(key, _)| key.clone())
+                .collect()
+        });
+        for kind in kinds {
+            engine.with_store(|store| {
+                for (key, _) in store.named(&kind.kubernetes.kind, &name) {
+                    missing.remove(key);
+                }
+            });
+        }
+        suspects.extend(keys);
+    };
+    engine.remote().list(resource, &mut each).await?;
+    suspects.extend(missing);
+    Ok(suspects)
+}
+
+fn as_recorded(resource: &Resource, record: &Record, live: &DynamicMessage) -> bool {
+    let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
+    let untouched = !record.revision.is_empty() && record.revision == revision;
+    untouched || (!record.live.is_empty() && record.live == compare::hash(resource, live))
+}

@@ -1,0 +1,177 @@
+//! The objects that the engine knows: small while they are in sync, with their body only while they wait in the queue.
+use std::collections::{HashMap, HashSet, hash_map};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use std::sync::Arc;
+
+use super::execute::Memory;
+use crate::kube::object::{Key, Object};
+
+/// What is known of all objects.
+#[derive(Debug, Default)]
+pub struct Store {
+    objects: HashMap<Key, Entry>,
+    /// Who refers to a Secret, by namespace and name.
+    readers: HashMap<(String, String), HashSet<Key>>,
+    /// Who has a name.
+    names: HashMap<Arc<str>, Vec<Key>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    uid: String,
+    version: String,
+    /// Of everything that a pass looks at; the status is not part of it.
+    fingerprint: u64,
+    body: Option<Object>,
+    memory: Memory,
+}
+
+/// What a watch's event is to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It was not known, or is another object of the same name.
+    New,
+    /// Something that a pass looks at has changed.
+    Changed,
+    /// Nothing of interest has.
+    Same,
+}
+
+impl Store {
+    /// Takes in an object that a watch gave.
+    pub fn apply(&mut self, key: &Key, object: Object) -> News {
+        let fingerprint = fingerprint(&object);
+        let (uid, version) = (object.uid().to_owned(), object.resource_version().to_owned());
+        match self.objects.get_mut(key) {
+            Some(entry) if entry.uid == uid => {
+                if older(&version, &entry.version) {
+                    return News::Same;
+                }
+                entry.version = version;
+                let changed = entry.fingerprint != fingerprint;
+                entry.fingerprint = fingerprint;
+                if changed || entry.body.is_some() {
+                    entry.body = Some(object);
+                }
+                if changed { News::Changed } else { News::Same }
+            }
+            _ => {
+                self.remove(key);
+                let entry = Entry { uid, version, fingerprint, body: Some(object), memory: Memory::default() };
+                self.objects.insert(key.clone(), entry);
+                self.names.entry(key.name.clone()).or_default().push(key.clone());
+                News::New
+            }
+        }
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, key: &Key) {
+        if let Some(entry) = self.objects.remove(key) {
+            self.refer(key, &entry.memory.secrets, &[]);
+            if let hash_map::Entry::Occupied(mut names) = self.names.entry(key.name.clone()) {
+                names.get_mut().retain(|other| other != key);
+                if names.get().is_empty() {
+                    names.remove();
+                }
+            }
+        }
+    }
+
+    /// The body, if it is held, and what is remembered; none where the object is not known.
+    pub fn take(&mut self, key: &Key) -> Option<(Option<Object>, Memory)> {
+        let entry = self.objects.get_mut(key)?;
+        Some((entry.body.take(), entry.memory.clone()))
+    }
+
+    /// What a pass left: what is remembered, and the object as the pass last saw it.
+    pub fn put(&mut self, key: &Key, memory: Memory, object: Option<&Object>) {
+        let Some(entry) = self.objects.get_mut(key) else { return };
+        let before = std::mem::take(&mut entry.memory.secrets);
+        if let Some(object) = object.filter(|object| object.uid() == entry.uid)
+            && !older(object.resource_version(), &entry.version)
+        {
+            entry.version = object.resource_version().to_owned();
+            entry.fingerprint = fingerprint(object);
+            entry.body = None;
+        }
+        // Another object has taken the name while the pass ran: what it remembers is not of this one.
+        if object.is_none_or(|object| object.uid() == entry.uid) {
+            entry.memory = memory;
+        }
+        let after = entry.memory.secrets.clone();
+        self.refer(key, &before, &after);
+    }
+
+    /// Objects that refer to a Secret and have not seen this version of it.
+    pub fn readers(&self, namespace: &str, name: &str, version: &str) -> Vec<Key> {
+        let readers = self.readers.get(&(namespace.to_owned(), name.to_owned()));
+        let unseen = |key: &&Key| {
+            let entry = self.objects.get(*key);
+            entry.is_some_and(|e| e.memory.secrets.iter().any(|(secret, seen)| secret == name && seen != version))
+        };
+        readers.into_iter().flatten().filter(unseen).cloned().collect()
+    }
+
+    /// What is remembered of an object.
+    pub fn memory(&self, key: &Key) -> Option<&Memory> {
+        self.objects.get(key).map(|entry| &entry.memory)
+    }
+
+    /// Failed passes of an object in a row.
+    pub fn failures(&self, key: &Key) -> u32 {
+        self.memory(key).map_or(0, |memory| memory.failures)
+    }
+
+    /// Changes what is remembered of an object.
+    pub fn remember(&mut self, key: &Key, change: impl FnOnce(&mut Memory)) {
+        if let Some(entry) = self.objects.get_mut(key) {
+            change(&mut entry.memory);
+        }
+    }
+
+    /// Who is of this kind and name, in whatever namespace, and what is remembered of them.
+    pub fn named<'a>(&'a self, kind: &'a str, name: &'a str) -> impl Iterator<Item = (&'a Key, &'a Memory)> {
+        let keys = self.names.get(name).into_iter().flatten().filter(move |key| &*key.kind == kind);
+        keys.filter_map(|key| Some((key, &self.objects.get(key)?.memory)))
+    }
+
+    /// Keys of all objects of a kind, in a namespace where one is given.
+    pub fn keys<'a>(&'a self, kind: &'a str, namespace: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+        let here = move |key: &&Key| &*key.kind == kind && namespace.is_none_or(|ns| &*key.namespace == ns);
+        self.objects.keys().filter(here)
+    }
+
+    fn refer(&mut self, key: &Key, before: &[(String, String)], after: &[(String, String)]) {
+        let of = |name: &str| (key.namespace.to_string(), name.to_owned());
+        for (name, _) in before {
+            if let hash_map::Entry::Occupied(mut readers) = self.readers.entry(of(name)) {
+                readers.get_mut().remove(key);
+                if readers.get().is_empty() {
+                    readers.remove();
+                }
+            }
+        }
+        for (name, _) in after {
+            self.readers.entry(of(name)).or_default().insert(key.clone());
+        }
+    }
+}
+
+/// Kubernetes' resource versions can be compared as numbers where both are (they are, at every API server known).
+fn older(version: &str, than: &str) -> bool {
+    matches!((version.parse::<u64>(), than.parse::<u64>()), (Ok(version), Ok(than)) if version < than)
+}
+
+/// Of generation, labels, annotations, finalizers and whether it is being deleted: what the official operator's event
+/// filter looks at too.
+fn fingerprint(object: &Object) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.generation().hash(&mut hasher);
+    object.is_deleting().hash(&mut hasher);
+    object.finalizers().hash(&mut hasher);
+    object.labels().hash(&mut hasher);
+    object.annotations().hash(&mut hasher);
+    hasher.finish()
+}

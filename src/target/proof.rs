@@ -1,0 +1,64 @@
+//! What must be in hand before a write: evidence, taken from a read, that nothing is touched that isn't ours.
+//! Plain values; the gate takes no write without one.
+use prost_reflect::{DynamicMessage, MapKey, Value};
+
+use crate::mapping::plan::{Ownership, Resource};
+
+/// Nothing stands under the name: leave to create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vacant {
+    pub(super) read: bool,
+}
+
+impl Vacant {
+    /// Nothing has been read: only a call that fails on an existing name can be used.
+    pub fn unread() -> Self {
+        Self { read: false }
+    }
+
+    /// Nothing was found: a call that would replace may be used where there is no other.
+    pub fn read(live: Option<&DynamicMessage>) -> Option<Self> {
+        live.is_none().then_some(Self { read: true })
+    }
+}
+
+/// What stands under the name is ours: leave to update or delete it, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    pub(super) name: String,
+    pub(super) revision: String,
+}
+
+impl Owned {
+    /// The resource that was read, if it carries the mark.
+    pub fn marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> Option<Self> {
+        is_marked(ownership, resource, live).then(|| Self::of(resource, live))
+    }
+
+    /// The resource that was read, mark or not, because somebody asked for its adoption.
+    pub fn adopted(resource: &Resource, live: &DynamicMessage) -> Self {
+        Self::of(resource, live)
+    }
+
+    /// The name that it was read under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The revision that was read; empty where the API has none.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    fn of(resource: &Resource, live: &DynamicMessage) -> Self {
+        let revision = resource.metadata.revision.as_ref().map(|path| path.text(live));
+        Self { name: resource.metadata.name.text(live), revision: revision.unwrap_or_default() }
+    }
+}
+
+/// Whether a resource says that it is ours.
+pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> bool {
+    let Some(labels) = resource.metadata.labels.get(live) else { return false };
+    let key = MapKey::String(ownership.label.clone());
+    labels.as_map().and_then(|labels| labels.get(&key)).and_then(Value::as_str) == Some(&ownership.value)
+}
