@@ -77,7 +77,7 @@ impl Caller {
         permit: &Permit,
         operation: Operation,
         resource: &Resource,
-        calls: impl IntoIterator<Item = &'a Call>,
+        calls: Vec<&'a Call>,
         inputs: &Inputs<'_>,
     ) -> Result<(&'a Call, DynamicMessage), Error> {
         if let Some(why) = self.reach.down() {

@@ -71,7 +71,10 @@ impl Client {
         let inputs = Inputs { name, ..Inputs::default() };
         let caller = &self.0.caller;
         let permit = caller.admit().await;
-        match caller.first_of(&permit, Operation::Get, resource, &resource.calls.get, &inputs).await {
+        match caller
+            .first_of(&permit, Operation::Get, resource, resource.calls.get.iter().collect(), &inputs)
+            .await
+        {
             Ok((call, answer)) => Ok(request::resource(call, &answer)),
             Err(error) if error.class == Class::Absent => Ok(None),
             Err(error) => Err(error),
@@ -116,7 +119,7 @@ impl Client {
         proof: Vacant,
     ) -> Result<Option<DynamicMessage>, Error> {
         let replacing = if proof.read { resource.calls.upsert.as_slice() } else { &[] };
-        let calls = resource.calls.create.iter().chain(replacing);
+        let calls = resource.calls.create.iter().chain(replacing).collect();
         let name = resource.metadata.name.text(message);
         let inputs = Inputs { resource: Some(message), name: &name, ..Inputs::default() };
         let made = self.0.caller.first_of(permit, Operation::Create, resource, calls, &inputs).await;
@@ -134,7 +137,7 @@ impl Client {
         if let Some(revision) = &resource.metadata.revision {
             revision.set(&mut message, Value::String(proof.revision.clone()));
         }
-        let calls = resource.calls.update.iter().chain(&resource.calls.upsert);
+        let calls = resource.calls.update.iter().chain(&resource.calls.upsert).collect();
         let inputs = Inputs {
             resource: Some(&message),
             name: &proof.name,
@@ -153,7 +156,7 @@ impl Client {
         proof: &Owned,
     ) -> Result<(), Error> {
         let inputs = Inputs { name: &proof.name, revision: &proof.revision, ..Inputs::default() };
-        let calls = &resource.calls.delete;
+        let calls = resource.calls.delete.iter().collect();
         self.0.caller.first_of(permit, Operation::Delete, resource, calls, &inputs).await.map(|_| ())
     }
 
