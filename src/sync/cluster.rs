@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use kube::api::ApiResource;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::engine::Observer;
 use super::ports::{Cluster, Note, Patched, SecretValue};
@@ -71,12 +71,7 @@ impl Cluster for RealCluster {
         patched(finalizer::remove(&self.client, &resource, object, &self.finalizer).await)
     }
 
-    async fn patch_status(
-        &self,
-        kind: &Kind,
-        object: &Object,
-        status: &Map<String, Value>,
-    ) -> Result<Patched, String> {
+    async fn patch_status(&self, kind: &Kind, object: &Object, status: &Value) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
         self.observer.wrote(&resource.kind, "status");
         patched(status::patch(&self.client, &resource, object, status).await)
