@@ -94,7 +94,8 @@ pub async fn run(config: Config, target: Target, stop: CancellationToken) -> Res
         Connect::Identity(file, address) => Arc::new(IdentityFile::new(file, address)),
     };
     let observer = Arc::new(Counting(counters.clone()));
-    let options = call::Options { deadline: DEADLINE, observer: Arc::clone(&observer) as Arc<dyn call::Observer> };
+    let options =
+        call::Options { deadline: DEADLINE, observer: Arc::clone(&observer) as Arc<dyn call::Observer> };
     let client = Client::new(&target, connection, options);
 
     let (election, elected) = match lease {
@@ -104,7 +105,7 @@ pub async fn run(config: Config, target: Target, stop: CancellationToken) -> Res
     let permission = election.clone();
     let gate = Gate::new(client.clone(), Arc::new(move || permission.check()));
     let (events, _) = Events::start(kubernetes.clone(), NAME, &hostname());
-    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, counters.clone());
+    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone());
     let remote = RealRemote::new(client.clone(), gate);
     let engine: Arc<TheEngine> = Engine::new(Arc::clone(&target), cluster, remote, observer);
 
@@ -127,7 +128,14 @@ pub async fn run(config: Config, target: Target, stop: CancellationToken) -> Res
     for kind in &target.kinds {
         for namespace in &namespaces {
             let (engine, counters) = (Arc::clone(&engine), counters.clone());
-            tasks.spawn(watch(kubernetes.clone(), Arc::clone(kind), namespace.clone(), lists, engine, counters));
+            tasks.spawn(watch(
+                kubernetes.clone(),
+                Arc::clone(kind),
+                namespace.clone(),
+                lists,
+                engine,
+                counters,
+            ));
         }
     }
     for namespace in &namespaces {
@@ -240,7 +248,9 @@ async fn watch(
         counters.watched(&name, event.name());
         match &event {
             Event::Restarted => counters.restarted(&name),
-            Event::Missing => info!(kind = %name, "CRD not deployed in the cluster: its kind is skipped until it is"),
+            Event::Missing => {
+                info!(kind = %name, "CRD not deployed in the cluster: its kind is skipped until it is")
+            }
             Event::Failed(error) => warn!(kind = %name, %error, "watch broke; it goes on by itself"),
             _ => {}
         }
@@ -252,7 +262,9 @@ async fn watch_secrets(kubernetes: Kubernetes, namespace: String, lists: Lists, 
     let mut events = std::pin::pin!(secrets::watch(&kubernetes, &namespace, lists));
     while let Some(event) = events.next().await {
         match event {
-            Event::Applied(secret) => engine.secret(&secret.namespace, &secret.name, &secret.resource_version),
+            Event::Applied(secret) => {
+                engine.secret(&secret.namespace, &secret.name, &secret.resource_version)
+            }
             Event::Deleted(secret) => engine.secret(&secret.namespace, &secret.name, ""),
             Event::Failed(error) => warn!(%error, "watch of Secrets broke; it goes on by itself"),
             _ => {}
@@ -337,6 +349,10 @@ impl Observer for Counting {
         self.0.reconciled(&turn.key.kind, outcome, took);
         self.0.waited(lane, turn.waited);
     }
+
+    fn wrote(&self, kind: &str, verb: &'static str) {
+        self.0.wrote(&Arc::from(kind), verb);
+    }
 }
 
 impl call::Observer for Counting {
@@ -352,7 +368,8 @@ impl call::Observer for Counting {
 pub fn namespaces(flags: &[String]) -> Result<Vec<String>> {
     let environment = std::env::var("POD_NAMESPACE").ok();
     let resolve = |flag: Option<&str>| {
-        connect::namespace(flag, environment.as_deref(), connect::NAMESPACE_FILE.as_ref()).context("no namespace")
+        connect::namespace(flag, environment.as_deref(), connect::NAMESPACE_FILE.as_ref())
+            .context("no namespace")
     };
     match flags {
         [] => Ok(vec![resolve(None)?]),

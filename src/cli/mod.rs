@@ -2,3 +2,6 @@
 pub mod crds;
 pub mod flags;
 pub mod kinds;
+pub mod manifest;
+pub mod report;
+pub mod translate;

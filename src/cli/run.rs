@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::app::{self, Config, Connect};
 use crate::ops::log::{self, Format};
+use crate::translate::duration::parse_go;
 
 /// Sync custom resources to the target (the default command)
 ///
@@ -48,20 +49,11 @@ pub struct Args {
     /// Least severe messages to log: TRACE, DEBUG, INFO, WARN or ERROR, or a filter by component
     #[arg(long, default_value = "INFO", value_name = "LEVEL")]
     pub log_level: String,
-    /// How to log [default: text on a terminal, else JSON]
-    #[arg(long, value_enum)]
-    pub log_format: Option<LogFormat>,
+    /// How to log: text or json [default: text on a terminal, else json]
+    #[arg(long)]
+    pub log_format: Option<Format>,
     #[command(flatten)]
     joining: Joining,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 /// The official flags for joining a cluster by a token, which this version does not do yet: it needs an identity file.
@@ -103,7 +95,9 @@ impl Joining {
 
 /// A duration as Go programs take it: `10m`, `1h30m`.
 fn duration(text: &str) -> Result<Duration, String> {
-    crate::translate::go_duration(text)
+    let nanos = parse_go(text).and_then(|nanos| u64::try_from(nanos).ok());
+    nanos
+        .map(Duration::from_nanos)
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| format!("`{text}` is no duration such as 10m or 1h30m"))
 }
@@ -137,12 +131,7 @@ pub fn config(args: &Args) -> Result<Config> {
 /// # Errors
 /// When the level is none.
 pub fn start_log(args: &Args) -> Result<()> {
-    let format = match args.log_format {
-        Some(LogFormat::Text) => Format::Text,
-        Some(LogFormat::Json) => Format::Json,
-        None => Format::by_terminal(),
-    };
-    log::start(&args.log_level, format)?;
+    log::start(&args.log_level, args.log_format.unwrap_or_else(Format::by_terminal))?;
     let unused = args.joining.given();
     if !unused.is_empty() {
         tracing::warn!(flags = unused.join(", "), "these flags have no effect in this version");
