@@ -6,6 +6,7 @@ pub mod kube;
 pub mod mapping;
 pub mod sandbox;
 pub mod schema;
+pub mod sync;
 pub mod target;
 pub mod teleport;
 pub mod translate;

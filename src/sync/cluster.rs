@@ -1,7 +1,7 @@
 //! The engine's view of a real Kubernetes: its trait over the calls of `kube`.
 use kube::Client;
 use kube::api::ApiResource;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ports::{Cluster, Note, Patched, SecretValue};
 use crate::kube::call::Outcome;
@@ -63,11 +63,14 @@ impl Cluster for RealCluster {
         patched(finalizer::remove(&self.client, &resource, object, &self.finalizer).await)
     }
 
-    async fn patch_status(&self, kind: &Kind, object: &Object, status: &Value) -> Result<Patched, String> {
+    async fn patch_status(
+        &self,
+        kind: &Kind,
+        object: &Object,
+        status: &Map<String, Value>,
+    ) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
-        let name = (object.namespace(), object.name());
-        let version = Some(object.resource_version());
-        patched(status::patch(&self.client, &resource, name, object.uid(), version, status).await)
+        patched(status::patch(&self.client, &resource, object, status).await)
     }
 
     async fn secret(&self, object: &Object, secret: &str, key: &str) -> Result<SecretValue, String> {

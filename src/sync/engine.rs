@@ -76,7 +76,15 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             synced: HashSet::new(),
             features: None,
         };
-        Arc::new(Self { target, kinds, cluster, remote, observer, state: Mutex::new(state), wake: Notify::new() })
+        Arc::new(Self {
+            target,
+            kinds,
+            cluster,
+            remote,
+            observer,
+            state: Mutex::new(state),
+            wake: Notify::new(),
+        })
     }
 
     /// The target whose objects these are.
@@ -140,7 +148,8 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         state.features = Some(features);
         let depends = self.kinds.iter().filter(|(_, kind)| !kind.resource.requires.is_empty());
-        let keys: Vec<_> = depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
+        let keys: Vec<_> =
+            depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
         for key in keys {
             state.queue.push(key, Lane::Background, Instant::now());
         }
@@ -249,7 +258,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let state = self.state();
         let features = state.features.as_ref()?;
         let lacks = !requires.is_empty() && !requires.iter().any(|feature| features.contains(feature));
-        lacks.then(|| format!("the cluster does not have the feature that this kind needs: {}", requires.join(" or ")))
+        lacks.then(|| {
+            format!("the cluster does not have the feature that this kind needs: {}", requires.join(" or "))
+        })
     }
 
     fn ended(&self, key: &Key, ended: Ended, mut memory: Memory) -> &'static str {

@@ -63,7 +63,9 @@ async fn scan_resource<C: Cluster, R: Remote>(
 fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> HashSet<Key> {
     engine.with_store(|store| {
         let keys = kinds.iter().flat_map(|kind| store.keys(&kind.kubernetes.kind, None));
-        keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some())).cloned().collect()
+        keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some()))
+            .cloned()
+            .collect()
     })
 }
 
@@ -85,7 +87,9 @@ async fn listed<C: Cluster, R: Remote>(
         let keys: Vec<Key> = engine.with_store(|store| {
             let named = kinds.iter().flat_map(|kind| store.named(&kind.kubernetes.kind, &name));
             named
-                .filter(|(_, memory)| checkable(memory).is_some_and(|record| !as_recorded(resource, record, live)))
+                .filter(|(_, memory)| {
+                    checkable(memory).is_some_and(|record| !as_recorded(resource, record, live))
+                })
                 .map(|(key, _)| key.clone())
                 .collect()
         });

@@ -23,7 +23,13 @@ pub fn record(status: &Value) -> Option<Record> {
 }
 
 /// What is to be merged into a status after a pass; none where nothing would change.
-pub fn patch(old: &Value, finish: &Finish, words: &Words, generation: i64, now: Timestamp) -> Option<Value> {
+pub fn patch(
+    old: &Value,
+    finish: &Finish,
+    words: &Words,
+    generation: i64,
+    now: Timestamp,
+) -> Option<Map<String, Value>> {
     if finish.says.is_empty() {
         return None;
     }
@@ -42,7 +48,7 @@ pub fn patch(old: &Value, finish: &Finish, words: &Words, generation: i64, now: 
         let Record { desired, live, revision } = new;
         patch.insert(RECORD.to_owned(), json!({"desired": desired, "live": live, "revision": revision}));
     }
-    (!patch.is_empty()).then_some(Value::Object(patch))
+    (!patch.is_empty()).then_some(patch)
 }
 
 fn condition(say: &Say, words: &Words, generation: i64) -> Condition {
@@ -63,7 +69,13 @@ fn condition(say: &Say, words: &Words, generation: i64) -> Condition {
 fn ready(conditions: &[Condition], generation: i64) -> Condition {
     match conditions.iter().find(|condition| condition.status != "True") {
         Some(wrong) => made(READY, false, wrong.reason.clone(), wrong.message.clone(), generation),
-        None => made(READY, true, "InSync".to_owned(), "The resource is as this object asks.".to_owned(), generation),
+        None => made(
+            READY,
+            true,
+            "InSync".to_owned(),
+            "The resource is as this object asks.".to_owned(),
+            generation,
+        ),
     }
 }
 
@@ -83,16 +95,17 @@ fn made(type_: &str, status: bool, reason: String, mut message: String, generati
 }
 
 /// What people are told: of every write, and of every failure that says something new.
-pub fn note(finish: &Finish, patch: Option<&Value>) -> Option<Note> {
-    let note = |warning, reason: &str, action, text| {
-        Some(Note { warning, reason: reason.to_owned(), action, text })
-    };
+pub fn note(finish: &Finish, patch: Option<&Map<String, Value>>) -> Option<Note> {
+    let note =
+        |warning, reason: &str, action, text| Some(Note { warning, reason: reason.to_owned(), action, text });
     let paths = |changed: &[String]| match changed {
         [] => String::new(),
         paths => format!(": {}", paths.join(", ")),
     };
     match &finish.outcome {
-        Outcome::Wrote(Verb::Create, _) => note(false, "Created", "Create", "created the resource".to_owned()),
+        Outcome::Wrote(Verb::Create, _) => {
+            note(false, "Created", "Create", "created the resource".to_owned())
+        }
         Outcome::Wrote(_, changed) => {
             note(false, "Updated", "Update", format!("updated the resource{}", paths(changed)))
         }
@@ -100,7 +113,7 @@ pub fn note(finish: &Finish, patch: Option<&Value>) -> Option<Note> {
             note(true, "Reverted", "Update", format!("undid a change made elsewhere{}", paths(changed)))
         }
         Outcome::Failed(_) => {
-            let conditions = patch?["conditions"].as_array()?;
+            let conditions = patch?.get("conditions")?.as_array()?;
             let ready = conditions.iter().find(|condition| condition["type"] == READY)?;
             let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
             note(true, &text("reason"), "Sync", text("message"))
