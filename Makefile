@@ -41,7 +41,7 @@ peers: ## build the real peers that tests run against (minutes, the first time)
 test: ## run all tests, those against real peers included
 	$(KUBERNETES)
 	tests/peers/build.sh teleport
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 	$(GO) test ./...
 
 .PHONY: lint
