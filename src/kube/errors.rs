@@ -53,6 +53,8 @@ fn classify(error: &kube::Error) -> Class {
 
 fn of_status(status: &Status) -> Class {
     match status.code {
+        // A patch whose test failed is answered with no details; whatever breaks a rule, with them (Kubernetes 1.37).
+        422 if status.details.as_ref().is_none_or(|details| details.kind.is_empty()) => Class::Conflict,
         404 => Class::Gone,
         409 => Class::Conflict,
         401 | 403 => Class::Forbidden,
@@ -90,6 +92,8 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::response::StatusDetails;
+
     use super::*;
 
     fn api(code: u16, message: &str) -> kube::Error {
@@ -103,7 +107,8 @@ mod tests {
             (409, Class::Conflict),
             (401, Class::Forbidden),
             (403, Class::Forbidden),
-            (422, Class::Invalid),
+            (400, Class::Invalid),
+            (422, Class::Conflict),
             (429, Class::Unavailable),
             (503, Class::Unavailable),
             (410, Class::Other),
@@ -111,6 +116,20 @@ mod tests {
         for (code, class) in cases {
             assert_eq!(Error::new("get", "x", &api(code, "no")).class, class, "{code}");
         }
+    }
+
+    #[test]
+    fn a_broken_rule_is_no_conflict() {
+        let details = StatusDetails {
+            kind: "Widget".to_owned(),
+            name: "a".to_owned(),
+            group: "example.dev".to_owned(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        };
+        let status = Status::failure("no", "Invalid").with_code(422).with_details(details);
+        assert_eq!(of_status(&status), Class::Invalid);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Adds and removes one finalizer of an object, by a patch that is refused if anything about it isn't as it was read.
 use kube::{
     Client,
-    api::{ApiResource, Patch, PatchParams},
+    api::{ApiResource, PatchParams},
 };
 use serde_json::{Value, json};
 
 use super::{
     call::{Outcome, call},
-    errors::{Class, Error},
+    errors::Error,
     object::{Object, api, describe},
+    patch::{json_patch, same_object},
 };
 
 /// Adds a finalizer; no call is made if the object has it.
@@ -55,6 +56,8 @@ fn adding(object: &Object, finalizer: &str) -> Option<Value> {
     };
     Some(json!([
         same_object(object),
+        // None may be added to what is being deleted.
+        {"op": "test", "path": "/metadata/deletionTimestamp", "value": null},
         {"op": "test", "path": "/metadata/finalizers", "value": expected},
         {"op": "add", "path": path, "value": value},
     ]))
@@ -70,10 +73,6 @@ fn removing(object: &Object, finalizer: &str) -> Option<Value> {
     ]))
 }
 
-fn same_object(object: &Object) -> Value {
-    json!({"op": "test", "path": "/metadata/uid", "value": object.uid()})
-}
-
 async fn apply(
     client: &Client,
     resource: &ApiResource,
@@ -81,14 +80,9 @@ async fn apply(
     operations: Value,
 ) -> Result<Outcome<Object>, Error> {
     let what = describe(resource, object.namespace(), object.name());
-    let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError);
-    let patch = Patch::<()>::Json(operations.map_err(|error| Error::new("patch", &what, &error))?);
+    let patch = json_patch(operations).map_err(|error| Error::new("patch", &what, &error))?;
     let api = api(client, resource, object.namespace());
-    match call("patch", what, api.patch(object.name(), &PatchParams::default(), &patch)).await {
-        // The server answers a failed test with 422, as it does a patch that makes no sense; ours always makes sense.
-        Err(error) if error.class == Class::Invalid => Ok(Outcome::Conflict),
-        result => Outcome::of(result),
-    }
+    Outcome::of(call("patch", what, api.patch(object.name(), &PatchParams::default(), &patch)).await)
 }
 
 #[cfg(test)]
@@ -106,13 +100,14 @@ mod tests {
             adding(&object(&json!(["x"])), "ours"),
             Some(json!([
                 {"op": "test", "path": "/metadata/uid", "value": "u"},
+                {"op": "test", "path": "/metadata/deletionTimestamp", "value": null},
                 {"op": "test", "path": "/metadata/finalizers", "value": ["x"]},
                 {"op": "add", "path": "/metadata/finalizers/-", "value": "ours"},
             ]))
         );
         let first = adding(&object(&Value::Null), "ours").unwrap();
-        assert_eq!(first[1]["value"], Value::Null);
-        assert_eq!(first[2]["value"], json!(["ours"]));
+        assert_eq!(first[2]["value"], Value::Null);
+        assert_eq!(first[3]["value"], json!(["ours"]));
         assert_eq!(adding(&object(&json!(["ours"])), "ours"), None);
     }
 

@@ -5,14 +5,15 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client,
-    api::{ApiResource, Patch, PatchParams},
+    api::{ApiResource, PatchParams},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     call::{Outcome, call},
     errors::Error,
     object::{Object, api, describe},
+    patch::{escape, json_patch, same_object},
 };
 
 /// The conditions in a status; those that are not of the standard shape are left out.
@@ -51,30 +52,55 @@ pub fn changed(old: &[Condition], new: &[Condition]) -> bool {
     old != new
 }
 
-/// Merges `status` into the object's status: members that are not named stay, null removes one, and a list (conditions)
-/// is replaced whole. An object with another uid, deleted and made again meanwhile, is never written.
-///
-/// With `resource_version`, nothing is written over anybody else's newer write either; it is needed where `status`
-/// repeats what was read, such as conditions of others.
+/// Sets members of an object's status, a JSON object, each as a whole (so conditions, too: see [`merge`]); null removes
+/// one, and members that are not named stay. Nothing is written unless these members are still as they were read with `object`, and nothing
+/// ever to an object of another uid, deleted and made again meanwhile. No call is made if nothing would change.
 ///
 /// # Errors
 /// As [`call`]; gone and conflict are outcomes instead.
 pub async fn patch(
     client: &Client,
     resource: &ApiResource,
-    (namespace, name): (&str, &str),
-    uid: &str,
-    resource_version: Option<&str>,
-    status: &Value,
+    object: &Object,
+    members: &Value,
 ) -> Result<Outcome<Object>, Error> {
-    let mut patch = json!({"metadata": {"uid": uid}, "status": status});
-    if let Some(version) = resource_version {
-        patch["metadata"]["resourceVersion"] = version.into();
+    let changes = members.as_object().map(|members| changes(&object.status(), members)).unwrap_or_default();
+    if changes.is_empty() {
+        return Ok(Outcome::Done(object.clone()));
     }
-    let what = describe(resource, namespace, name);
-    let (api, params, patch) =
-        (api(client, resource, namespace), PatchParams::default(), Patch::Merge(&patch));
-    Outcome::of(call("patch the status of", what, api.patch_status(name, &params, &patch)).await)
+    let operations = std::iter::once(same_object(object)).chain(changes).collect();
+    let what = describe(resource, object.namespace(), object.name());
+    let patch = json_patch(operations).map_err(|error| Error::new("patch", &what, &error))?;
+    let api = api(client, resource, object.namespace());
+    let params = PatchParams::default();
+    Outcome::of(call("patch the status of", what, api.patch_status(object.name(), &params, &patch)).await)
+}
+
+/// The operations that set the members that differ, each tested to be as it was.
+fn changes(old: &Value, members: &Map<String, Value>) -> Vec<Value> {
+    if old.is_null() {
+        let new: Map<_, _> = members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let create = [
+            json!({"op": "test", "path": "/status", "value": null}),
+            json!({"op": "add", "path": "/status", "value": new}),
+        ];
+        return if new.is_empty() { Vec::new() } else { create.into() };
+    }
+    let differing = members.iter().filter(|(name, value)| old.get(*name).unwrap_or(&Value::Null) != *value);
+    differing.flat_map(|(name, value)| change(old.get(name), name, value)).collect()
+}
+
+fn change(old: Option<&Value>, name: &str, value: &Value) -> [Value; 2] {
+    let path = format!("/status/{}", escape(name));
+    let write = match value {
+        Value::Null => json!({"op": "remove", "path": path}),
+        value => json!({"op": "add", "path": path, "value": value}),
+    };
+    [json!({"op": "test", "path": path, "value": old}), write]
 }
 
 #[cfg(test)]
@@ -124,6 +150,39 @@ mod tests {
         let again = merge(&read, vec![condition("A", "True", "x", 0)], at(9));
         assert!(!changed(&read, &again));
         assert!(!changed(&first, &again));
+    }
+
+    #[test]
+    fn only_what_differs_is_written_and_only_over_what_was_read() {
+        let old = json!({"a": 1, "b": 2, "theirs": 3, "x/y~z": 4});
+        let Value::Object(members) = json!({"a": 1, "b": null, "c": [5], "none": null, "x/y~z": 6}) else {
+            unreachable!()
+        };
+        assert_eq!(
+            Value::Array(changes(&old, &members)),
+            json!([
+                {"op": "test", "path": "/status/b", "value": 2},
+                {"op": "remove", "path": "/status/b"},
+                {"op": "test", "path": "/status/c", "value": null},
+                {"op": "add", "path": "/status/c", "value": [5]},
+                {"op": "test", "path": "/status/x~1y~0z", "value": 4},
+                {"op": "add", "path": "/status/x~1y~0z", "value": 6},
+            ])
+        );
+        assert_eq!(
+            Value::Array(changes(&Value::Null, &members)),
+            json!([
+                {"op": "test", "path": "/status", "value": null},
+                {"op": "add", "path": "/status", "value": {"a": 1, "c": [5], "x/y~z": 6}},
+            ])
+        );
+    }
+
+    #[test]
+    fn no_change_needs_no_operation() {
+        let members = Map::from_iter([("a".to_owned(), json!(1)), ("b".to_owned(), Value::Null)]);
+        assert!(changes(&json!({"a": 1, "theirs": 2}), &members).is_empty());
+        assert!(changes(&Value::Null, &Map::from_iter([("b".to_owned(), Value::Null)])).is_empty());
     }
 
     #[test]
