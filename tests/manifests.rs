@@ -1,13 +1,16 @@
 //! What a user sees of the mistakes in a manifest: one snapshot for each file of `tests/manifests`.
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost_reflect::DynamicMessage;
 use serde_json::Value as Json;
 
+use teleport_operator::cli::manifest;
 use teleport_operator::cli::translate::{Args, Format, Streams, run};
+use teleport_operator::diagnostic::Source;
 use teleport_operator::mapping::embedded;
 
 /// What is printed for these files: whether all was well, resources, report.
@@ -119,4 +122,16 @@ spec: {client: abc, client_secret: pa55phrase}
     let (is_good, out, err) = translate(&[file.to_str().unwrap()], Format::Yaml);
     assert!(!is_good && out.is_empty() && err.contains("did you mean `client_id`?"), "{err}");
     assert!(err.contains("spec: {client: abc, client_secret: **********}"), "{err}");
+}
+
+#[test]
+fn what_is_nested_too_deeply_is_refused() {
+    let source = |text: String| Arc::new(Source { name: "a.yaml".to_owned(), text });
+    let nested = |depth: usize| source(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+    assert_eq!(manifest::parse(&nested(50)).problems, []);
+    assert_eq!(manifest::parse(&nested(100_000)).problems.len(), 1);
+    let lines = (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth)));
+    let parsed = manifest::parse(&source(lines.collect::<String>() + "---\nb: 1\n"));
+    assert_eq!(parsed.problems.len(), 1);
+    assert_eq!(parsed.documents.len(), 1, "the next document is read");
 }
