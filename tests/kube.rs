@@ -10,7 +10,11 @@ use std::{
 };
 
 use futures::{Stream, StreamExt};
-use kube::{Client, Config, api::ApiResource, config::KubeConfigOptions};
+use kube::{
+    Client, Config,
+    api::{ApiResource, DynamicObject, PostParams},
+    config::KubeConfigOptions,
+};
 use serde_json::{Value, json};
 use teleport_operator::kube::{
     call::Outcome,
@@ -218,6 +222,23 @@ async fn a_watch_streams_the_list_and_sees_every_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_holds_all_that_was_written_before_it() {
+    let corner = Corner::with_kind("fresh").await;
+    let api =
+        kube::Api::<DynamicObject>::namespaced_with(corner.client.clone(), corner.name, &corner.resource);
+    for round in 1..=10 {
+        let creates = (0..100).map(|n| {
+            let object = DynamicObject::new(&format!("n{round}-{n}"), &corner.resource);
+            let api = &api;
+            async move { api.create(&PostParams::default(), &object).await.unwrap() }
+        });
+        let created = futures::stream::iter(creates).buffer_unordered(8).count().await;
+        let watch = watch::watch(&corner.client, &corner.resource, Some(corner.name), Lists::Streaming);
+        assert_eq!(Reader::new(watch).list(|_| ()).await.len(), round * created);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_in_pages_gives_all_pages_and_then_changes() {
     let corner = Corner::with_kind("paged").await;
     let kind = &corner.resource.kind;
@@ -351,7 +372,7 @@ async fn a_status_patch_keeps_what_is_not_ours_and_never_hits_a_successor() {
     let corner = Corner::with_kind("statuses").await;
     corner.apply("a", &json!({"spec": {"n": 1}}));
     let first = corner.get("a").await.unwrap();
-    let theirs = json!({"conditions": [condition("Theirs", "True")], "teleportResourceID": 7});
+    let theirs = json!({"conditions": [condition("Theirs", "True")], "theirs": 7});
     let object = done(corner.patch_status(&first, theirs).await);
     assert_eq!(object.generation(), 1);
 
@@ -361,10 +382,7 @@ async fn a_status_patch_keeps_what_is_not_ours_and_never_hits_a_successor() {
     assert!(status::changed(&old, &merged));
     let ours = json!({"conditions": merged, "record": "x"});
     let written = done(corner.patch_status(&object, ours.clone()).await);
-    assert_eq!(
-        (&written.status()["teleportResourceID"], &written.status()["record"]),
-        (&json!(7), &json!("x"))
-    );
+    assert_eq!((&written.status()["theirs"], &written.status()["record"]), (&json!(7), &json!("x")));
     let read = status::read(&written.status());
     assert_eq!(read, merged);
     let again = status::merge(&read, vec![condition("Ready", "False")], k8s_openapi::jiff::Timestamp::now());
@@ -478,7 +496,7 @@ async fn repeated_events_are_counted() {
     let (events, task) = Events::start(corner.client.clone(), "x.dev/operator", "pod-0");
     let note = Note {
         kind: EventType::Warning,
-        reason: "TeleportError".to_owned(),
+        reason: "SyncFailed".to_owned(),
         action: "Sync".to_owned(),
         note: "role x is not found".to_owned(),
     };
@@ -492,7 +510,7 @@ async fn repeated_events_are_counted() {
     let [event] = list["items"].as_array().unwrap().as_slice() else { panic!("not one event: {list}") };
     assert_eq!(event["series"]["count"], 3);
     assert_eq!(event["regarding"]["uid"], object.uid());
-    assert_eq!((&event["reason"], &event["type"]), (&json!("TeleportError"), &json!("Warning")));
+    assert_eq!((&event["reason"], &event["type"]), (&json!("SyncFailed"), &json!("Warning")));
     assert_eq!(event["note"], "role x is not found");
     assert_eq!(event["reportingController"], "x.dev/operator");
 }

@@ -18,7 +18,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Which object: cheap to clone, to compare and to hash.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// The Kubernetes kind (`TeleportRole`), shared by all keys of that kind.
+    /// The Kubernetes kind, shared by all keys of that kind.
     pub kind: Arc<str>,
     /// The namespace; empty for an object of the whole cluster.
     pub namespace: Arc<str>,
