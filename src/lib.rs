@@ -1,4 +1,5 @@
 //! Keeps Kubernetes custom resources and a remote gRPC API in step, driven by declarative mapping tables.
+pub mod app;
 pub mod cli;
 pub mod crd;
 pub mod diagnostic;
@@ -7,4 +8,7 @@ pub mod mapping;
 pub mod ops;
 pub mod sandbox;
 pub mod schema;
+pub mod sync;
 pub mod target;
+pub mod teleport;
+pub mod translate;

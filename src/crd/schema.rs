@@ -19,7 +19,9 @@
 //! - `uint32`: `format: int64`, since `int32` refuses its upper half.
 //! - A message within itself: an object whose members are not described, because CRDs have no references.
 //!
-//! Null is dropped by the API server where it is not `nullable`, so it is never refused but in lists.
+//! - Objects and arrays are `nullable`, whether or not the Go type is a pointer: null is absence to the decoder. A create
+//!   drops null where it is not nullable, a server-side apply refuses it. Single values stay as the official CRDs have
+//!   them: a null that is kept would be refused by those types that have code of their own.
 use prost_reflect::{FieldDescriptor, Kind};
 use serde_json::{Map, Value, json};
 
@@ -57,14 +59,11 @@ fn object<'a>(members: impl Iterator<Item = &'a Member>, walk: &mut Walk<'_>) ->
 
 impl Walk<'_> {
     fn member(&mut self, member: &Member) -> Value {
-        let mut schema = match member.many {
+        let mut schema = nullable(match member.many {
             Many::One => self.one(&member.value, &member.field),
             Many::List => json!({ "type": "array", "items": self.one(&member.value, &member.field) }),
             Many::Map => map(nullable(self.one(&member.value, &map_value(&member.field)))),
-        };
-        if member.nullable {
-            schema = nullable(schema);
-        }
+        });
         if member.rules.secret {
             schema["description"] = json!(
                 "The value itself, or `secret://NAME/KEY` for the key of a Secret in the same namespace that \
@@ -133,8 +132,7 @@ fn map_value(field: &FieldDescriptor) -> FieldDescriptor {
     }
 }
 
-/// Null is kept where it can mean something other than absence to those who read the object: objects and arrays, as in
-/// the official CRDs.
+/// Lets objects and arrays be null.
 fn nullable(mut schema: Value) -> Value {
     if matches!(schema["type"].as_str(), Some("object" | "array")) {
         schema["nullable"] = json!(true);

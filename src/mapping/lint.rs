@@ -17,29 +17,34 @@ const TYPES_FILE: &str = "types.toml";
 
 /// A target, and warnings about its files; or all mistakes.
 ///
-/// Files are told apart by the last part of their names: `target.toml`, `types.toml`, and mappings. A later mapping
-/// replaces an earlier one's Kubernetes kind of the same name when they come from different folders.
+/// Files are told apart by the last part of their names: `target.toml`, `types.toml`, and mappings. They come in layers:
+/// what a later layer says of a Kubernetes kind, of the target or of types replaces what an earlier one says.
 ///
 /// # Errors
 /// All diagnostics, when at least one is an error.
-pub fn load(files: &[Source], schema: &Schema) -> Result<(Target, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let mut documents = |name: Option<&str>, grammar| -> Vec<Document> {
-        let wanted = files.iter().filter(|file| match (name, file_name(file)) {
+    let files =
+        || layers.iter().enumerate().flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
+    let mut documents = |name: Option<&str>, grammar| -> Vec<(usize, Document)> {
+        let wanted = files().filter(|(_, file)| match (name, file_name(file)) {
             (Some(name), found) => found == name,
             (None, found) => found != TARGET_FILE && found != TYPES_FILE,
         });
-        wanted.map(|file| raw::read(Arc::new(file.clone()), grammar, &mut problems)).collect()
+        let read =
+            wanted.map(|(layer, file)| (layer, raw::read(Arc::new(file.clone()), grammar, &mut problems)));
+        read.collect()
     };
     let targets = documents(Some(TARGET_FILE), grammar::TARGET);
     let types = documents(Some(TYPES_FILE), grammar::TYPES);
     let mappings = documents(None, grammar::MAPPING);
-    let Some(target_file) = targets.last() else {
+    let Some((_, target_file)) = targets.last() else {
         problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
         return Err(problems);
     };
     let common = target::resolve(target_file, schema, &mut problems);
-    let types = types.last().map(|document| types::read(document, schema, &mut problems)).unwrap_or_default();
+    let types =
+        types.last().map(|(_, document)| types::read(document, schema, &mut problems)).unwrap_or_default();
     let kubernetes = target_file.table.table("kubernetes");
     let word = |key| kubernetes.text(key).map(|text| text.text).unwrap_or_default();
     let (group, prefix) = (word("group"), word("kind-prefix"));
@@ -53,7 +58,7 @@ pub fn load(files: &[Source], schema: &Schema) -> Result<(Target, Vec<Diagnostic
         features,
     };
     let mut kinds: Vec<(usize, Kind)> = Vec::new();
-    for (index, document) in mappings.iter().enumerate() {
+    for (index, (_, document)) in mappings.iter().enumerate() {
         kinds.extend(kind::resolve(document, &context, &mut problems).into_iter().map(|kind| (index, kind)));
     }
     let kinds = replace(kinds, &mappings, &mut problems);
@@ -78,10 +83,10 @@ fn folder(name: &str) -> &str {
     name.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// A kind of a later folder replaces one of an earlier folder; within a folder, two of a name are a mistake.
+/// A kind of a later layer replaces one of an earlier layer; within a layer, two of a name are a mistake.
 fn replace(
     kinds: Vec<(usize, Kind)>,
-    mappings: &[Document],
+    mappings: &[(usize, Document)],
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<(usize, Kind)> {
     let mut kept: Vec<(usize, Kind)> = Vec::new();
@@ -91,11 +96,11 @@ fn replace(
             kept.push((index, kind));
             continue;
         };
-        let earlier = &mappings[kept[same].0].source.name;
-        if folder(earlier) == folder(&mappings[index].source.name) {
-            let message = format!("{} already stands for a resource, in {earlier}", kind.kubernetes.kind);
-            let at = kind_span(&mappings[index], &kind.kubernetes.kind);
-            problems.push(Diagnostic::error(message).at(&mappings[index].source, at));
+        let ((earlier_layer, earlier), (layer, document)) = (&mappings[kept[same].0], &mappings[index]);
+        if earlier_layer == layer {
+            let (kind, earlier) = (&kind.kubernetes.kind, &earlier.source.name);
+            let message = format!("{kind} already stands for a resource, in {earlier}");
+            problems.push(Diagnostic::error(message).at(&document.source, kind_span(document, kind)));
         }
         kept[same] = (index, kind);
     }
@@ -103,7 +108,7 @@ fn replace(
 }
 
 /// Names by which `kubectl` finds a kind must be one kind's alone.
-fn collisions(kinds: &[(usize, Kind)], mappings: &[Document], problems: &mut Vec<Diagnostic>) {
+fn collisions(kinds: &[(usize, Kind)], mappings: &[(usize, Document)], problems: &mut Vec<Diagnostic>) {
     let mut taken: HashMap<&str, &str> = HashMap::new();
     for (index, kind) in kinds {
         let k = &kind.kubernetes;
@@ -113,9 +118,10 @@ fn collisions(kinds: &[(usize, Kind)], mappings: &[Document], problems: &mut Vec
         for name in own {
             let Some(other) = taken.insert(name, &k.kind) else { continue };
             let message = format!("the name `{name}` of {} is also one of {other}", k.kind);
-            let at = kind_span(&mappings[*index], &k.kind);
+            let document = &mappings[*index].1;
+            let at = kind_span(document, &k.kind);
             let help = "give `short-names` or `plural`";
-            problems.push(Diagnostic::error(message).at(&mappings[*index].source, at).help(help));
+            problems.push(Diagnostic::error(message).at(&document.source, at).help(help));
         }
     }
 }

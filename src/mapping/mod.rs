@@ -2,6 +2,7 @@
 //! once (`lint`), into a plan (`plan`). Does no input or output, and never panics on what somebody wrote.
 mod calls;
 pub mod errors;
+pub mod explain;
 pub mod grammar;
 mod kind;
 mod lint;
@@ -48,7 +49,7 @@ pub fn embedded_sources() -> Vec<Source> {
 /// # Errors
 /// Never for a binary that was built and tested.
 pub fn embedded() -> Result<Target, Vec<Diagnostic>> {
-    load(&embedded_sources(), &embedded_schema()?).map(|(target, _)| target)
+    load(&[embedded_sources()], &embedded_schema()?).map(|(target, _)| target)
 }
 
 #[cfg(test)]
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn what_is_embedded_is_sound() {
         let files = super::embedded_sources();
-        let (target, warnings) = super::load(&files, &super::embedded_schema().unwrap()).unwrap();
+        let (target, warnings) = super::load(&[files], &super::embedded_schema().unwrap()).unwrap();
         assert_eq!(warnings, []);
         assert!(target.kinds.len() >= 12);
     }

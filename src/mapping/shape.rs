@@ -133,11 +133,20 @@ impl Build<'_> {
             let (member_rules, below) = self.follow(&json, rules, &field);
             let also =
                 (self.json == Json::Proto && field.json_name() != json).then(|| field.json_name().to_owned());
-            let nullable = options.nullable || self.json == Json::Proto;
+            let nullable = self.nullable(of, &options);
             let Some((many, value)) = self.value(&field, &options, written, below, member_rules) else {
                 continue;
             };
             into.push(Member { json, also, path, field, many, value, nullable, rules: member_rules });
+        }
+    }
+
+    /// Go's rules for a message that carries no Go options of its own are those of a Go type beside it, which holds
+    /// values, no pointers.
+    fn nullable(&self, of: &MessageDescriptor, options: &FieldOptions) -> bool {
+        match self.json {
+            Json::Proto => true,
+            Json::Go => options.nullable && self.types.json(of) == Json::Go,
         }
     }
 

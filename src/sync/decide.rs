@@ -375,7 +375,12 @@ fn after_write(written: &Written) -> Step {
         true => Outcome::Reverted(written.changed.clone()),
         false => Outcome::Wrote(written.verb, written.changed.clone()),
     };
-    Step::Finish(Finish { outcome, says: all_well(), record: Some(written.record.clone()), wake: Wake::Never })
+    Step::Finish(Finish {
+        outcome,
+        says: all_well(),
+        record: Some(written.record.clone()),
+        wake: Wake::Never,
+    })
 }
 
 /// What follows from a write that went wrong; none where live says how to go on.

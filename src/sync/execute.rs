@@ -7,8 +7,8 @@ use prost_reflect::DynamicMessage;
 use tokio::time::{Instant, sleep};
 
 use super::decide::{
-    Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Secrets, Step, Update, Verb, Wake,
-    Written, decide,
+    Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Secrets, Step, Update,
+    Verb, Wake, Written, decide,
 };
 use super::policy::Policy;
 use super::ports::{Cluster, Patched, Remote, SecretValue};
@@ -247,7 +247,11 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             other_kind: self.other_kind(live),
             stale: replaced.is_some_and(|(_, revisions)| revisions.contains(&revision)),
             hash: compare::hash(resource, live),
-            changed: self.desired.as_ref().map(|d| compare::differences(resource, d, live)).unwrap_or_default(),
+            changed: self
+                .desired
+                .as_ref()
+                .map(|d| compare::differences(resource, d, live))
+                .unwrap_or_default(),
             revision,
         }
     }
@@ -293,7 +297,13 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         self.write(Verb::Delete, Vec::new(), false, Write::Delete(proof)).await
     }
 
-    async fn write(&mut self, verb: Verb, changed: Vec<String>, reverted: bool, write: Write) -> Option<Ended> {
+    async fn write(
+        &mut self,
+        verb: Verb,
+        changed: Vec<String>,
+        reverted: bool,
+        write: Write,
+    ) -> Option<Ended> {
         let pass = self.pass;
         match pass.remote.write(pass.kind, pass.key, &changed, write).await {
             Ok(answer) => {
@@ -327,7 +337,13 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
 
     fn remember(&mut self, record: &Record) {
         let lately = self.memory.wrote_lately();
-        let mut revisions = self.memory.replaced.take().filter(|_| lately).map(|(_, revisions)| revisions).unwrap_or_default();
+        let mut revisions = self
+            .memory
+            .replaced
+            .take()
+            .filter(|_| lately)
+            .map(|(_, revisions)| revisions)
+            .unwrap_or_default();
         if let Live::Found(found) = &self.known.live
             && !found.revision.is_empty()
             && found.revision != record.revision

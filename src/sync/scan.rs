@@ -18,9 +18,9 @@ use crate::translate::compare;
 /// Scans all kinds once, spreading what it finds over `spread`. Gives the kinds that could not be listed, and why.
 pub async fn scan<C: Cluster, R: Remote>(engine: &Engine<C, R>, spread: Duration) -> Vec<(String, Failure)> {
     let mut failed = Vec::new();
-    let mut done: HashSet<*const Resource> = HashSet::new();
-    for kind in &engine.target().kinds {
-        if !done.insert(Arc::as_ptr(&kind.resource)) {
+    let kinds = &engine.target().kinds;
+    for (index, kind) in kinds.iter().enumerate() {
+        if kinds[..index].iter().any(|before| Arc::ptr_eq(&before.resource, &kind.resource)) {
             continue;
         }
         if let Err(failure) = scan_resource(engine, &kind.resource, spread).await {
@@ -63,7 +63,9 @@ async fn scan_resource<C: Cluster, R: Remote>(
 fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> HashSet<Key> {
     engine.with_store(|store| {
         let keys = kinds.iter().flat_map(|kind| store.keys(&kind.kubernetes.kind, None));
-        keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some())).cloned().collect()
+        keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some()))
+            .cloned()
+            .collect()
     })
 }
 
@@ -85,7 +87,9 @@ async fn listed<C: Cluster, R: Remote>(
         let keys: Vec<Key> = engine.with_store(|store| {
             let named = kinds.iter().flat_map(|kind| store.named(&kind.kubernetes.kind, &name));
             named
-                .filter(|(_, memory)| checkable(memory).is_some_and(|record| !as_recorded(resource, record, live)))
+                .filter(|(_, memory)| {
+                    checkable(memory).is_some_and(|record| !as_recorded(resource, record, live))
+                })
                 .map(|(key, _)| key.clone())
                 .collect()
         });

@@ -63,7 +63,13 @@ fn condition(say: &Say, words: &Words, generation: i64) -> Condition {
 fn ready(conditions: &[Condition], generation: i64) -> Condition {
     match conditions.iter().find(|condition| condition.status != "True") {
         Some(wrong) => made(READY, false, wrong.reason.clone(), wrong.message.clone(), generation),
-        None => made(READY, true, "InSync".to_owned(), "The resource is as this object asks.".to_owned(), generation),
+        None => made(
+            READY,
+            true,
+            "InSync".to_owned(),
+            "The resource is as this object asks.".to_owned(),
+            generation,
+        ),
     }
 }
 
@@ -84,15 +90,16 @@ fn made(type_: &str, status: bool, reason: String, mut message: String, generati
 
 /// What people are told: of every write, and of every failure that says something new.
 pub fn note(finish: &Finish, patch: Option<&Value>) -> Option<Note> {
-    let note = |warning, reason: &str, action, text| {
-        Some(Note { warning, reason: reason.to_owned(), action, text })
-    };
+    let note =
+        |warning, reason: &str, action, text| Some(Note { warning, reason: reason.to_owned(), action, text });
     let paths = |changed: &[String]| match changed {
         [] => String::new(),
         paths => format!(": {}", paths.join(", ")),
     };
     match &finish.outcome {
-        Outcome::Wrote(Verb::Create, _) => note(false, "Created", "Create", "created the resource".to_owned()),
+        Outcome::Wrote(Verb::Create, _) => {
+            note(false, "Created", "Create", "created the resource".to_owned())
+        }
         Outcome::Wrote(_, changed) => {
             note(false, "Updated", "Update", format!("updated the resource{}", paths(changed)))
         }

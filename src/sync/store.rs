@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use std::sync::Arc;
 
+use kube::ResourceExt as _;
+
 use super::execute::Memory;
 use crate::kube::object::{Key, Object};
 
@@ -58,7 +60,8 @@ impl Store {
             }
             _ => {
                 self.remove(key);
-                let entry = Entry { uid, version, fingerprint, body: Some(object), memory: Memory::default() };
+                let entry =
+                    Entry { uid, version, fingerprint, body: Some(object), memory: Memory::default() };
                 self.objects.insert(key.clone(), entry);
                 self.names.entry(key.name.clone()).or_default().push(key.clone());
                 News::New
@@ -109,7 +112,9 @@ impl Store {
         let readers = self.readers.get(&(namespace.to_owned(), name.to_owned()));
         let unseen = |key: &&Key| {
             let entry = self.objects.get(*key);
-            entry.is_some_and(|e| e.memory.secrets.iter().any(|(secret, seen)| secret == name && seen != version))
+            entry.is_some_and(|e| {
+                e.memory.secrets.iter().any(|(secret, seen)| secret == name && seen != version)
+            })
         };
         readers.into_iter().flatten().filter(unseen).cloned().collect()
     }

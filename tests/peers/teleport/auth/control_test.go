@@ -37,9 +37,20 @@ func TestAppliedErrorsTakeEffect(t *testing.T) {
 	p.stored("role", "dev")
 }
 
+func TestWhichMethodsAFaultHits(t *testing.T) {
+	const method = "/teleport.users.v1.UsersService/GetUser"
+	for pattern, want := range map[string]bool{
+		method: true, method[1:]: true, "GetUser": true, "Get*": true, "*.UsersService/*": true, "*": true,
+		"GetUsers": false, "*/Create*": false, "User": false,
+	} {
+		if got := (&fault{Method: pattern}).hits(method); got != want {
+			t.Errorf("%q: %v", pattern, got)
+		}
+	}
+}
+
 func TestFaultsLastUntilCleared(t *testing.T) {
 	p := serve(t, 0)
-	p.tell(http.MethodPost, "/inject", fault{Method: "*/Get*", Code: "INTERNAL", Times: -1}, nil)
 	p.tell(http.MethodPost, "/inject", fault{Method: "Get*", Code: "INTERNAL", Times: -1}, nil)
 	for range 3 {
 		if _, err := p.client.GetRole(t.Context(), operatorRole); err == nil {

@@ -17,7 +17,8 @@ import (
 
 // fault is what to do to the calls of some methods.
 type fault struct {
-	// Method is a full method, the end of one, or a glob for either ("*/GetRole", "Get*").
+	// Method is a full method ("/proto.AuthService/GetRole"), the bare name of one
+	// ("GetRole"), or a glob for either ("*.UsersService/*", "Get*").
 	Method string `json:"method"`
 	// Code is a gRPC code by name ("UNAVAILABLE"); empty or "OK" adds latency only.
 	Code    string `json:"code"`
@@ -48,12 +49,11 @@ func (f *fault) prepare() error {
 }
 
 func (f *fault) hits(method string) bool {
-	return matches(f.Method, method) || matches(f.Method, path.Base(method))
-}
-
-func matches(pattern, name string) bool {
-	ok, _ := path.Match(pattern, name)
-	return ok || strings.HasSuffix(name, "/"+strings.TrimPrefix(pattern, "/"))
+	pattern := strings.TrimPrefix(f.Method, "/")
+	// prepare has seen to it that the pattern is a good one.
+	full, _ := path.Match(pattern, strings.TrimPrefix(method, "/"))
+	short, _ := path.Match(pattern, path.Base(method))
+	return full || short
 }
 
 func (f *fault) delay() time.Duration { return time.Duration(f.LatencyMS) * time.Millisecond }

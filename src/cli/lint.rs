@@ -1,0 +1,62 @@
+//! `lint`: checks mappings, all mistakes at once, and shows what they mean.
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::report;
+use crate::diagnostic::{Source, refused};
+use crate::mapping::{self, explain::explain};
+
+/// Check mapping files
+///
+/// Without files, what the binary carries is checked. Files are checked together with it: a file that maps a Kubernetes
+/// kind which the binary knows too replaces that one.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Mapping files (TOML)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print the plan of every kind in the files, with every inferred value
+    #[arg(long)]
+    pub resolved: bool,
+}
+
+/// Checks, reports to `err`, prints plans to `out`; gives the exit code: 1 when there are mistakes.
+///
+/// # Errors
+/// When a file can't be read or the output not be written.
+pub fn run(args: &Args, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+    let schema = match mapping::embedded_schema() {
+        Ok(schema) => schema,
+        Err(problems) => {
+            report::write(err, &problems)?;
+            return Ok(1);
+        }
+    };
+    let mut sources = Vec::new();
+    let mut given = Vec::new();
+    for file in &args.files {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(file)
+            .map_err(|error| io::Error::new(error.kind(), format!("can't read {name}: {error}")))?;
+        given.push(stem(&name));
+        sources.push(Source { name, text });
+    }
+    let (target, problems) = match mapping::load(&[mapping::embedded_sources(), sources], &schema) {
+        Ok((target, warnings)) => (Some(target), warnings),
+        Err(problems) => (None, problems),
+    };
+    report::write(err, &problems)?;
+    for kind in target.iter().filter(|_| args.resolved).flat_map(|target| &target.kinds) {
+        if given.is_empty() || given.contains(&kind.resource.name) {
+            let yaml = serde_saphyr::to_string(&explain(kind)).map_err(io::Error::other)?;
+            write!(out, "---\n{yaml}")?;
+        }
+    }
+    Ok(u8::from(refused(&problems)))
+}
+
+fn stem(name: &str) -> String {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.strip_suffix(".toml").unwrap_or(file).to_owned()
+}

@@ -1,0 +1,236 @@
+//! A custom resource into the message that it asks for. Knows the Kubernetes side of a manifest; what stands below
+//! `spec` is read by shape.
+use std::collections::HashMap;
+
+use prost_reflect::{DynamicMessage, MapKey, Value};
+use serde_json::{Map, Value as Json};
+
+use super::place::Place;
+use super::read::Reader;
+use super::refusal::{Refusal, quoted};
+use super::secrets::SecretRef;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::mapping::plan::{Kind, Many, MessageShape, Ownership, Shape, Shapes, Spec, Words};
+use crate::schema::FieldPath;
+
+/// Members of a manifest.
+const TOP: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+/// Members of `metadata`, to tell slips: Kubernetes drops what it does not know without a word.
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// What a custom resource asks for.
+#[derive(Debug)]
+pub struct Desired {
+    /// The resource; where there are errors, what could be read of it. References to Secrets are placeholders in it.
+    pub message: DynamicMessage,
+    /// The references, to be filled in before the message is sent.
+    pub secrets: Vec<SecretRef>,
+    /// Paths of members that may be references and hold something else: a text that nobody else should see.
+    pub literals: Vec<String>,
+    /// All that is wrong or odd.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Translates a custom resource of a kind. Its `apiVersion` and `kind` are the caller's to look at.
+pub fn desired(kind: &Kind, words: &Words, ownership: &Ownership, manifest: &Json) -> Desired {
+    let namespace = manifest["metadata"]["namespace"].as_str().unwrap_or_default();
+    let resource = &kind.resource;
+    let mut build = Build {
+        kind,
+        message: DynamicMessage::new(resource.message.clone()),
+        reader: Reader::new(&resource.shapes, Some(namespace)),
+    };
+    build.constants();
+    match manifest {
+        Json::Object(members) => build.manifest(members, words, ownership),
+        _ => build.refuse("an object", manifest, &Place::Root),
+    }
+    present(&resource.shapes, resource.shapes.root(), &mut build.message);
+    let Build { message, reader, .. } = build;
+    let Reader { secrets, literals, problems, .. } = reader;
+    Desired { message, secrets, literals, diagnostics: problems }
+}
+
+struct Build<'a> {
+    kind: &'a Kind,
+    message: DynamicMessage,
+    reader: Reader<'a>,
+}
+
+impl Build<'_> {
+    fn constants(&mut self) {
+        let fields = self.kind.constants.iter().filter_map(|c| Some((c.field.as_ref()?, &c.value)));
+        let namespace = self.kind.resource.metadata.namespace.as_ref().map(|(field, value)| (field, value));
+        for (field, value) in fields.chain(namespace) {
+            field.set(&mut self.message, Value::String(value.clone()));
+        }
+    }
+
+    fn manifest(&mut self, members: &Map<String, Json>, words: &Words, ownership: &Ownership) {
+        for key in members.keys().filter(|key| !TOP.contains(&key.as_str())) {
+            let problem = Diagnostic::error(format!("unknown field {}", quoted(key)));
+            let problem = problem.path(Place::Member(&Place::Root, key).to_string());
+            let is_spec_member = self.is_spec_member(key);
+            let help = is_spec_member.then(|| format!("it belongs under `spec`: spec.{key}"));
+            self.reader.problems.push(problem.maybe_help(help.or_else(|| did_you_mean(key, TOP))));
+        }
+        let at = Place::Member(&Place::Root, "metadata");
+        match members.get("metadata") {
+            Some(Json::Object(metadata)) => self.metadata(metadata, words, ownership, &at),
+            Some(other) if !other.is_null() => self.refuse("an object", other, &at),
+            _ => self.metadata(&Map::new(), words, ownership, &at),
+        }
+        let at = Place::Member(&Place::Root, "spec");
+        match members.get("spec") {
+            None | Some(Json::Null) => {}
+            Some(Json::Object(spec)) => self.spec(spec),
+            Some(other) => self.refuse("an object", other, &at),
+        }
+    }
+
+    fn metadata(
+        &mut self,
+        metadata: &Map<String, Json>,
+        words: &Words,
+        ownership: &Ownership,
+        at: &Place<'_>,
+    ) {
+        for key in metadata.keys().filter(|key| !METADATA.contains(&key.as_str())) {
+            let problem = Diagnostic::warning(format!("unknown field {}: it is dropped", quoted(key)));
+            let path = Place::Member(at, key).to_string();
+            self.reader.problems.push(problem.path(path).maybe_help(did_you_mean(key, METADATA)));
+        }
+        self.name(metadata.get("name"), &Place::Member(at, "name"));
+        let mut labels = self.texts(metadata.get("labels"), &Place::Member(at, "labels"));
+        labels.insert(ownership.label.clone(), ownership.value.clone());
+        let entries = labels.into_iter().map(|(key, value)| (MapKey::String(key), Value::String(value)));
+        let places = &self.kind.resource.metadata;
+        places.labels.set(&mut self.message, Value::Map(entries.collect()));
+        let mut annotations = self.texts(metadata.get("annotations"), &Place::Member(at, "annotations"));
+        if let (Some(field), Some(text)) = (&places.description, annotations.remove(&words.description)) {
+            super::set(field, &mut self.message, Value::String(text));
+        }
+    }
+
+    fn name(&mut self, name: Option<&Json>, at: &Place<'_>) {
+        let missing = || Diagnostic::error("a name is missing").path(at.to_string());
+        let problem = match name.map(|name| (name, super::scalar::text(name))) {
+            None | Some((Json::Null, _)) => Some(missing()),
+            Some((found, Err(refusal))) => Some(refusal.found(found, at)),
+            Some((_, Ok(name))) if name.is_empty() => Some(missing()),
+            Some((_, Ok(name))) => {
+                self.kind.resource.metadata.name.set(&mut self.message, Value::String(name.clone()));
+                let only = self.kind.resource.singleton.as_ref().filter(|only| **only != name);
+                only.map(|only| {
+                    let message =
+                        format!("there is one resource of this kind, and its name is {}", quoted(only));
+                    Diagnostic::error(message)
+                        .path(at.to_string())
+                        .label("another name")
+                        .help(format!("name it {only}"))
+                })
+            }
+        };
+        self.reader.problems.extend(problem);
+    }
+
+    /// A map of strings: labels or annotations.
+    fn texts(&mut self, json: Option<&Json>, at: &Place<'_>) -> HashMap<String, String> {
+        let entries = match json {
+            None | Some(Json::Null) => return HashMap::new(),
+            Some(Json::Object(entries)) => entries,
+            Some(other) => {
+                self.refuse("an object of strings", other, at);
+                return HashMap::new();
+            }
+        };
+        let mut texts = HashMap::new();
+        for (key, value) in entries {
+            match super::scalar::text(value) {
+                Ok(text) => drop(texts.insert(key.clone(), text)),
+                Err(refusal) => self.reader.problems.push(refusal.found(value, &Place::Key(at, key))),
+            }
+        }
+        texts
+    }
+
+    fn spec(&mut self, spec: &Map<String, Json>) {
+        let shapes = &self.kind.resource.shapes;
+        match &self.kind.resource.spec {
+            Spec::Member(name) => {
+                let member = shapes.root().member(name);
+                let Some((member, Shape::Message(id))) = member.map(|member| (member, &member.value)) else {
+                    return;
+                };
+                let at = Place::Field(&Place::Root, "spec", &member.path);
+                let mut message = DynamicMessage::new(shapes.get(*id).message.clone());
+                self.reader.object(shapes.get(*id), spec, &mut message, &at);
+                member.path.set(&mut self.message, Value::Message(message));
+            }
+            Spec::Root(names) => {
+                let shape = only(shapes.root(), names);
+                let at = Place::Member(&Place::Root, "spec");
+                self.reader.object(&shape, spec, &mut self.message, &at);
+            }
+        }
+    }
+
+    fn is_spec_member(&self, key: &str) -> bool {
+        let shapes = &self.kind.resource.shapes;
+        match &self.kind.resource.spec {
+            Spec::Member(name) => match shapes.root().member(name).map(|member| &member.value) {
+                Some(Shape::Message(id)) => shapes.get(*id).member(key).is_some(),
+                _ => false,
+            },
+            Spec::Root(names) => names.iter().any(|name| name == key),
+        }
+    }
+
+    fn refuse(&mut self, expected: &str, json: &Json, at: &Place<'_>) {
+        self.reader.problems.push(Refusal::new(expected).found(json, at));
+    }
+}
+
+/// The shape with these members alone.
+fn only(shape: &MessageShape, names: &[String]) -> MessageShape {
+    let members: Vec<_> =
+        shape.members.iter().filter(|member| names.contains(&member.json)).cloned().collect();
+    let mut by_name = HashMap::new();
+    for (index, member) in members.iter().enumerate() {
+        by_name.extend(
+            [Some(&member.json), member.also.as_ref()].into_iter().flatten().map(|n| (n.clone(), index)),
+        );
+    }
+    MessageShape { message: shape.message.clone(), json: shape.json, members, by_name }
+}
+
+/// Sets the messages that the server wants to see even when they are empty, below those that are set.
+fn present(shapes: &Shapes, shape: &MessageShape, message: &mut DynamicMessage) {
+    for member in shape.members.iter().filter(|member| member.many == Many::One) {
+        let is_message = member.field.kind().as_message().is_some() && !member.field.is_list();
+        let is_set = member.path.get(message).is_some();
+        if !is_message || !is_set && !member.rules.present {
+            continue;
+        }
+        let inner = FieldPath::message_mut(&member.path, message);
+        if let Shape::Message(id) = &member.value {
+            present(shapes, shapes.get(*id), inner);
+        }
+    }
+}
