@@ -28,7 +28,7 @@ use teleport_operator::kube::{
     watch::{self, Event, Lists},
 };
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
     sync::watch::channel,
     time::{Instant, sleep, timeout},
@@ -233,7 +233,9 @@ async fn a_list_holds_all_that_was_written_before_it() {
             async move { api.create(&PostParams::default(), &object).await.unwrap() }
         });
         let created = futures::stream::iter(creates).buffer_unordered(8).count().await;
-        let watch = watch::watch(&corner.client, &corner.resource, Some(corner.name), Lists::Streaming);
+        // One client paces its watches; the list must come right after the write.
+        let client = connect::client(Some(&corner.kubernetes.kubeconfig()), None).await.unwrap();
+        let watch = watch::watch(&client, &corner.resource, Some(corner.name), Lists::Streaming);
         assert_eq!(Reader::new(watch).list(|_| ()).await.len(), round * created);
     }
 }
@@ -347,6 +349,32 @@ async fn a_watch_survives_an_outage_and_misses_nothing() {
     assert_eq!(error.class, Class::Unavailable, "{error}");
     line.reopen();
     events.until(|event| matches!(event, Event::Applied(object) if object.name() == "a").then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_cut_as_soon_as_it_begins_does_not_spin() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    let cluster = json!({"server": format!("http://{}", listener.local_addr().unwrap())});
+    let config = json!({
+        "clusters": [{"name": "x", "cluster": cluster}],
+        "contexts": [{"name": "x", "context": {"cluster": "x"}}],
+        "current-context": "x",
+    });
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let client = connect::client(Some(&kubeconfig), None).await.unwrap();
+    let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&());
+    let watch = tokio::spawn(watch::watch(&client, &resource, None, Lists::Streaming).count());
+    let begun = Instant::now();
+    for _ in 0..4 {
+        let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.expect("the next try").unwrap();
+        assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0);
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+    }
+    assert!(begun.elapsed() > Duration::from_secs(2), "four tries in {:?}", begun.elapsed());
+    watch.abort();
 }
 
 fn done(outcome: Outcome<Object>) -> Object {

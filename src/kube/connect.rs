@@ -13,7 +13,7 @@ use kube::{
 };
 use tower::util::MapRequestLayer;
 
-use super::errors::chain;
+use super::{errors::chain, pace::Pace};
 
 /// Where a pod finds the namespace that it runs in.
 pub const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -64,7 +64,7 @@ pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
     // Else the time that a connection was idle before a request would count, too.
     config.reset_reader_on_write = true;
     let builder = ClientBuilder::try_from(config).map_err(|error| Failure::Client(chain(&error)))?;
-    Ok(builder.with_layer(&MapRequestLayer::new(up_to_date)).build())
+    Ok(builder.with_layer(&MapRequestLayer::new(up_to_date)).with_layer(&Pace::default()).build())
 }
 
 /// Makes a streamed list hold all that was written before it was asked for. The watcher asks for "any version", and gets

@@ -22,7 +22,7 @@ use super::{
 /// How often to look for a kind that is not installed, at the least.
 const LOOK_FOR_KIND: Duration = Duration::from_secs(10);
 
-/// Objects a page: five times as many take 8 MiB more at 10,000 objects and are no faster [measured].
+/// Objects a page: five times as many take 8 MiB more at 10,000 objects and are no faster (measured).
 const PAGE: u32 = 100;
 
 /// What happened to the objects of a kind.
