@@ -24,7 +24,12 @@ pub struct Teleport {
 impl Teleport {
     /// Starts a server whose reads do not lag behind writes.
     pub fn start() -> Self {
-        Self::start_in(TempDir::new().expect("a folder"), "127.0.0.1:0")
+        Self::lagging("0")
+    }
+
+    /// Starts a server whose reads lag behind writes by up to this duration, as Go writes it.
+    pub fn lagging(lag: &str) -> Self {
+        Self::start_in(TempDir::new().expect("a folder"), "127.0.0.1:0", lag)
     }
 
     /// Where it serves gRPC: `host:port`.
@@ -47,11 +52,11 @@ impl Teleport {
         let Self { server, folder, address } = self;
         drop(server);
         fs::remove_file(folder.path().join("ready.json")).expect("it was ready");
-        Self::start_in(folder, &address)
+        Self::start_in(folder, &address, "0")
     }
 
-    fn start_in(folder: TempDir, listen: &str) -> Self {
-        let server = Server::start(folder.path(), &["-cache-lag", "0", "-listen", listen]);
+    fn start_in(folder: TempDir, listen: &str, lag: &str) -> Self {
+        let server = Server::start(folder.path(), &["-cache-lag", lag, "-listen", listen]);
         let address = ready(folder.path());
         Self { server, folder, address }
     }

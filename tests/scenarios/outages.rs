@@ -1,0 +1,67 @@
+//! Teleport is away, or answers a write that it made with an error.
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::manifests::role;
+use crate::world::World;
+
+const KIND: &str = "TeleportRoleV7";
+
+#[test]
+fn an_outage_churns_no_status_and_all_is_in_sync_soon_after() {
+    const ROLES: [&str; 3] = ["one", "two", "three"];
+    let world = World::new("outages");
+    world.apply_all(&ROLES.map(|name| role(name, &["root"])));
+    for name in ROLES {
+        world.until_ready(KIND, name);
+    }
+    let (writes, written) = (world.target.writes().len(), world.kubernetes_writes());
+    world.target.unavailable(true);
+    world.apply_all(&ROLES.map(|name| role(name, &["root", "admin"])));
+    world.stays("no status is written", Duration::from_secs(5), || world.kubernetes_writes() == written);
+    for name in ROLES {
+        let (status, ..) = world.get(KIND, name).condition("Ready").expect("a condition");
+        assert_eq!(status, "True", "{name}: an outage says nothing about an object");
+    }
+
+    world.target.unavailable(false);
+    for name in ROLES {
+        world.until_ready(KIND, name);
+        let live = world.target.resource("role", name).expect("it is there");
+        assert_eq!(live.json["spec"]["allow"]["logins"], json!(["root", "admin"]));
+    }
+    assert_eq!(world.target.writes().len(), writes + ROLES.len());
+}
+
+/// The next call of this method takes effect, and is answered as if it had not.
+fn lose_answer(world: &World, method: &str) {
+    let message = "the answer is lost";
+    world.target.inject(&json!({"method": method, "code": "UNAVAILABLE", "message": message, "applied": true}));
+}
+
+#[test]
+fn a_write_whose_answer_is_lost_is_neither_lost_nor_doubled() {
+    let world = World::new("outages-lost-answers");
+    let writes = |method: &str| {
+        let writes = world.target.writes();
+        writes.iter().filter(|write| write.method.ends_with(method)).count()
+    };
+    let logins = || world.target.resource("role", "my-role").expect("it is there").json["spec"]["allow"]["logins"].take();
+    lose_answer(&world, "CreateRole");
+    world.apply_all([&role("my-role", &["root"])]);
+    world.until_ready(KIND, "my-role");
+    assert_eq!((writes("/CreateRole"), logins()), (1, json!(["root"])));
+
+    lose_answer(&world, "UpdateRole");
+    world.apply_all([&role("my-role", &["root", "admin"])]);
+    world.until("the edit has arrived", || (logins() == json!(["root", "admin"])).then_some(()));
+    world.until_ready(KIND, "my-role");
+    assert_eq!(writes("/CreateRole"), 1);
+
+    lose_answer(&world, "DeleteRole");
+    world.delete(KIND, "my-role");
+    world.until_gone(KIND, "my-role");
+    assert!(world.target.resource("role", "my-role").is_none());
+    assert_eq!(writes("/DeleteRole"), 1);
+}
