@@ -79,9 +79,8 @@ type TheEngine = Engine<RealCluster, RealRemote>;
 ///
 /// # Errors
 /// When a part can't be built: a bad address, no access to Kubernetes. What fails later is tried again instead.
-pub async fn run(config: Config, target: Target, stop: CancellationToken) -> Result<()> {
+pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -> Result<()> {
     let Config { kubeconfig, context, namespaces, connect, lease, sync_period, metrics, health } = config;
-    let target = Arc::new(target);
     let kubernetes = connect::client(kubeconfig.as_deref(), context.as_deref()).await?;
 
     let mut registry = Registry::with_prefix(NAME.replace('-', "_"));

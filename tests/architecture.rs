@@ -191,19 +191,32 @@ fn words() -> BTreeSet<String> {
     words
 }
 
+/// Words that are meant otherwise, by file; each must be needed.
+const MEANT_OTHERWISE: [(&str, &str); 1] = [
+    // The official flag, for the token that the operator itself joins with.
+    ("cli/run", "\"token\""),
+];
+
 #[test]
 fn no_kind_of_a_target_is_named() {
     let words = words();
     assert!(words.contains("TeleportUser") && words.contains("node") && words.contains("proto.AuthService"));
-    let mut wrong = Vec::new();
+    let (mut wrong, mut excused) = (Vec::new(), BTreeSet::new());
     for source in sources() {
         let mut named = Vec::new();
         names(source.tokens.clone(), &words, &mut named);
         // How a product is reached is its module's own business; its kinds are not, under their full names.
         named.retain(|name| source.module() != "teleport" || name.starts_with("Teleport"));
-        wrong.extend(named.into_iter().map(|name| format!("src/{}.rs: {name}", source.path)));
+        for name in named {
+            let excuse = (source.path.as_str(), name.as_str());
+            match MEANT_OTHERWISE.iter().find(|known| **known == excuse) {
+                Some(known) => drop(excused.insert(*known)),
+                None => wrong.push(format!("src/{}.rs: {name}", source.path)),
+            }
+        }
     }
     assert!(wrong.is_empty(), "kinds are data, but these are named:\n{}", wrong.join("\n"));
+    assert_eq!(excused, BTreeSet::from(MEANT_OTHERWISE), "an exception that is no longer needed");
 }
 
 /// Kinds named in identifiers and string literals. Doc comments are attributes to the compiler; they don't count. Nor do

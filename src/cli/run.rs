@@ -78,8 +78,15 @@ struct Joining {
 impl Joining {
     /// Names of those that were given.
     fn given(&self) -> Vec<&'static str> {
-        let Self { token, join_method, certificate_ttl, renewal_interval, ca_pin, insecure, pprof_bind_address } =
-            self;
+        let Self {
+            token,
+            join_method,
+            certificate_ttl,
+            renewal_interval,
+            ca_pin,
+            insecure,
+            pprof_bind_address,
+        } = self;
         let given = [
             ("token", token.is_some()),
             ("join-method", join_method.is_some()),
