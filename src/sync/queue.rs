@@ -224,7 +224,9 @@ impl Turns {
             let kind = self.kinds.pop_front()?;
             let mut found = None;
             if let Some(objects) = self.objects.get_mut(&kind).filter(|_| has_room(&kind)) {
-                while let (None, Some(key)) = (&found, objects.pop_front()) {
+                while found.is_none()
+                    && let Some(key) = objects.pop_front()
+                {
                     self.len -= 1;
                     found = Some(key).filter(&is_meant);
                 }
