@@ -125,6 +125,7 @@ mod tests {
         state.wait_for(|state| *state == State::Down("gone".into())).await.expect("open");
         assert_eq!(reach.down().as_deref(), Some("gone"));
         reach.up().await;
+        state.mark_unchanged();
         assert_eq!(probes.load(Ordering::Relaxed), 4);
         sleep(Duration::from_secs(3600)).await;
         assert_eq!(probes.load(Ordering::Relaxed), 4, "no probe without doubt");
@@ -133,6 +134,7 @@ mod tests {
         }
         sleep(Duration::from_secs(1)).await;
         assert!(probes.load(Ordering::Relaxed) <= 6, "doubts run together");
+        assert!(state.has_changed().expect("open"), "who doubted hears that it is there");
         assert_eq!(reach.down(), None);
         prober.abort();
     }

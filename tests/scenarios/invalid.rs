@@ -75,7 +75,6 @@ fn mistakes_are_told_and_neither_sent_nor_tried_again() {
         (world.target.calls(), world.target.writes().len()) == before && world.kubernetes_writes() == written
     });
     world.apply_all([&role("bad-duration", &["root"])]);
-    world.kubectl(&["patch", "TeleportRoleV7", "bad-duration", "--type=json", "-p", r#"[{"op": "remove", "path": "/spec/options"}]"#]);
     world.until_ready("TeleportRoleV7", "bad-duration");
 }
 

@@ -37,7 +37,9 @@ fn an_outage_churns_no_status_and_all_is_in_sync_soon_after() {
 /// The next call of this method takes effect, and is answered as if it had not.
 fn lose_answer(world: &World, method: &str) {
     let message = "the answer is lost";
-    world.target.inject(&json!({"method": method, "code": "UNAVAILABLE", "message": message, "applied": true}));
+    world
+        .target
+        .inject(&json!({"method": method, "code": "UNAVAILABLE", "message": message, "applied": true}));
 }
 
 #[test]
@@ -47,7 +49,9 @@ fn a_write_whose_answer_is_lost_is_neither_lost_nor_doubled() {
         let writes = world.target.writes();
         writes.iter().filter(|write| write.method.ends_with(method)).count()
     };
-    let logins = || world.target.resource("role", "my-role").expect("it is there").json["spec"]["allow"]["logins"].take();
+    let logins = || {
+        world.target.resource("role", "my-role").expect("it is there").json["spec"]["allow"]["logins"].take()
+    };
     lose_answer(&world, "CreateRole");
     world.apply_all([&role("my-role", &["root"])]);
     world.until_ready(KIND, "my-role");

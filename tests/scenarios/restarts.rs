@@ -32,11 +32,12 @@ fn a_killed_operator_loses_and_doubles_nothing_and_a_restart_writes_nothing() {
     world.until_operator_ready();
     let roles: Vec<Value> = (0..MANY).map(|index| role(&name(index), &["root"])).collect();
     let ours = |world: &World| world.target.writes().len();
+    let operator = world.operator.take().expect("the operator runs");
     thread::scope(|scope| {
         scope.spawn(|| world.apply_all(&roles));
         world.until("a few are made", || (ours(&world) > MANY / 10).then_some(()));
+        operator.kill();
     });
-    world.kill_operator();
     assert!(ours(&world) < MANY, "it was killed in the middle");
     world.run(&[]);
     until_all_ready(&world);

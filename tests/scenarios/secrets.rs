@@ -84,7 +84,8 @@ fn a_secret_may_come_later_and_change_and_is_shown_nowhere() {
     world.apply_all([&secret("second-value-hunter3", Some("other, my-github"))]);
     until_has(&world, "second-value-hunter3");
     // A write that Teleport refuses must not show what was in it either.
-    let fault = json!({"method": "Up*GithubConnector*", "code": "INVALID_ARGUMENT", "message": "no such luck"});
+    let fault =
+        json!({"method": "Up*GithubConnector*", "code": "INVALID_ARGUMENT", "message": "no such luck"});
     world.target.inject(&fault);
     world.apply_all([&secret("third-value-hunter4", Some("*"))]);
     let message = "Teleport returned the error: no such luck";
@@ -92,7 +93,8 @@ fn a_secret_may_come_later_and_change_and_is_shown_nowhere() {
     world.apply_all([&secret("fourth-value-hunter5", Some("*"))]);
     until_has(&world, "fourth-value-hunter5");
 
-    let values = ["first-value-hunter2", "second-value-hunter3", "third-value-hunter4", "fourth-value-hunter5"];
+    let values =
+        ["first-value-hunter2", "second-value-hunter3", "third-value-hunter4", "fourth-value-hunter5"];
     assert_shown_nowhere(&world, &values);
 }
 

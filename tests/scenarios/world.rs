@@ -1,6 +1,7 @@
 //! What every scenario happens in: a namespace of the shared Kubernetes API, an auth server of its own, and the operator
 //! between them, with the rights that its chart gives it. Waits and reads; knows no scenario.
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
@@ -114,11 +115,6 @@ impl World {
         self.operator.as_ref().map(Operator::log).unwrap_or_default()
     }
 
-    /// Ends the operator without warning.
-    pub fn kill_operator(&mut self) {
-        self.operator.take().expect("the operator runs").kill();
-    }
-
     /// Waits until the operator says that it is ready.
     pub fn until_operator_ready(&self) {
         let operator = self.operator.as_ref().expect("the operator runs");
@@ -133,7 +129,8 @@ impl World {
     }
 
     fn kubectl_with(&self, arguments: &[&str], input: &str) -> String {
-        let arguments: Vec<_> = ["-n", &self.namespace].into_iter().chain(arguments.iter().copied()).collect();
+        let arguments: Vec<_> =
+            ["-n", &self.namespace].into_iter().chain(arguments.iter().copied()).collect();
         self.cluster.kubectl_with(&arguments, input)
     }
 
@@ -269,16 +266,16 @@ impl Drop for World {
 /// The Kubernetes API that all scenarios share, with the definitions that `crds` prints.
 fn cluster() -> Arc<Kubernetes> {
     /// The instance that has the definitions.
-    static INSTALLED: Mutex<String> = Mutex::new(String::new());
+    static INSTALLED: Mutex<PathBuf> = Mutex::new(PathBuf::new());
     let cluster = Kubernetes::shared();
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *installed != cluster.url() {
+    if *installed != cluster.kubeconfig() {
         let made = Command::new(PROGRAM).arg("crds").output().expect("crds runs");
         assert!(made.status.success(), "crds: {}", String::from_utf8_lossy(&made.stderr));
         let definitions = String::from_utf8(made.stdout).expect("UTF-8");
         cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &definitions);
         cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
-        cluster.url().clone_into(&mut installed);
+        *installed = cluster.kubeconfig();
     }
     cluster
 }

@@ -28,12 +28,8 @@ pub struct Stored {
 /// One write to the server's store.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Write {
-    /// Counts from 1.
-    pub sequence: usize,
     /// The call that wrote.
     pub method: String,
-    /// The resource's kind.
-    pub kind: String,
     /// The resource's name.
     pub name: String,
 }

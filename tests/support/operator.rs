@@ -7,8 +7,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::kubernetes::free_ports;
 
 /// The program under test.
@@ -91,11 +89,6 @@ impl Operator {
     /// All that it has said, in this run and those before.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("the log")
-    }
-
-    /// What it says of itself beside the metrics.
-    pub fn state(&self) -> Value {
-        serde_json::from_str(&self.metrics("/debug/state")).expect("JSON")
     }
 }
 
