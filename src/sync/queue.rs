@@ -55,7 +55,6 @@ struct State {
 struct Turns {
     kinds: VecDeque<Arc<str>>,
     objects: HashMap<Arc<str>, VecDeque<Key>>,
-    len: usize,
 }
 
 /// A pass to run.
@@ -215,7 +214,6 @@ impl Turns {
             self.kinds.push_back(kind);
         }
         objects.push_back(key);
-        self.len += 1;
     }
 
     /// The first object, of the kinds in turn that have room, that is still meant; others are dropped on the way.
@@ -227,7 +225,6 @@ impl Turns {
                 while found.is_none()
                     && let Some(key) = objects.pop_front()
                 {
-                    self.len -= 1;
                     found = Some(key).filter(&is_meant);
                 }
             }
