@@ -1,4 +1,6 @@
 //! Changes of an object, and what Teleport has afterwards.
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::manifests::{object, role};
@@ -99,4 +101,23 @@ fn who_created_a_user_is_kept() {
     let edited = live();
     assert_eq!(edited["spec"]["traits"]["logins"], json!(["two"]));
     assert_eq!(edited["spec"]["created_by"], created_by);
+}
+
+/// Teleport answers reads from a cache that is behind its own writes: no edit is lost or undone by that.
+#[test]
+fn edits_in_quick_succession_end_with_the_last() {
+    let world = World::new("edits-quick");
+    let (kind, name) = ("TeleportRoleV7", "my-role");
+    for index in 0..8 {
+        world.apply_all([&role(name, &[&format!("login-{index}")])]);
+    }
+    assert_eq!(live(&world, (kind, name), ("role", name))["spec"]["allow"]["logins"], json!(["login-7"]));
+    world.stays("it stays so", Duration::from_secs(3), || {
+        let live = world.target.resource("role", name).expect("it is there");
+        live.json["spec"]["allow"]["logins"] == json!(["login-7"])
+    });
+
+    world.kubectl(&["delete", kind, name]);
+    world.apply_all([&role(name, &["again"])]);
+    assert_eq!(live(&world, (kind, name), ("role", name))["spec"]["allow"]["logins"], json!(["again"]));
 }

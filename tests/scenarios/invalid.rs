@@ -34,7 +34,7 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
         ),
         (
             with(plain("bad-word"), "/spec/options/create_host_user_mode", json!("keeep")),
-            &["spec.options.create_host_user_mode", "keeep"],
+            &["spec.options.create_host_user_mode", "keeep", "did you mean `keep`?"],
         ),
         (
             with(
@@ -94,4 +94,21 @@ fn a_singleton_has_but_one_name() {
     world.stays("no call is made and no status written", WHILE, || {
         world.target.calls() == before && world.kubernetes_writes() == written
     });
+}
+
+/// The API server itself refuses what its schema can tell, before it is stored.
+#[test]
+fn unknown_fields_and_wrong_types_are_refused_by_the_api_server() {
+    let world = World::new("invalid-schema");
+    for (mistake, said) in [
+        (
+            with(role("my-role", &["root"]), "/spec/allow/loggins", json!(["root"])),
+            "unknown field \"spec.allow.loggins\"",
+        ),
+        (with(role("my-role", &["root"]), "/spec/allow/logins", json!("root")), "spec.allow.logins"),
+    ] {
+        let answer = world.apply_refused(&mistake.to_string());
+        assert!(answer.contains(said), "{answer}");
+    }
+    assert!(world.all().is_empty());
 }

@@ -9,6 +9,7 @@ mod control;
 mod kubernetes;
 #[path = "../support/operator.rs"]
 mod operator;
+
 #[path = "../support/teleport.rs"]
 mod teleport;
 mod world;
@@ -18,11 +19,13 @@ mod deletion;
 mod drift;
 mod economy;
 mod edits;
+mod features;
 mod invalid;
 mod manifests;
 mod outages;
 mod ownership;
 mod process;
 mod references;
+mod replicas;
 mod restarts;
 mod secrets;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::manifests::role;
+use crate::manifests::{role, user};
 use crate::world::World;
 
 const KIND: &str = "TeleportRoleV7";
@@ -68,4 +68,34 @@ fn a_write_whose_answer_is_lost_is_neither_lost_nor_doubled() {
     world.until_gone(KIND, "my-role");
     assert!(world.target.resource("role", "my-role").is_none());
     assert_eq!(writes("/DeleteRole"), 1);
+}
+
+#[test]
+fn what_is_deleted_during_an_outage_goes_after_it() {
+    let world = World::new("outages-deletion");
+    world.apply_all([&role("my-role", &["root"])]);
+    world.until_ready(KIND, "my-role");
+    world.target.unavailable(true);
+    world.delete(KIND, "my-role");
+    world.stays("it waits", Duration::from_secs(3), || {
+        world.find(KIND, "my-role").is_some_and(|object| object.has_finalizer())
+    });
+    world.target.unavailable(false);
+    world.until_gone(KIND, "my-role");
+    assert!(world.target.resource("role", "my-role").is_none());
+}
+
+/// As after a restore from nothing: other authorities, another identity, and an empty store.
+#[test]
+fn a_target_that_is_replaced_by_an_empty_one_is_filled_again() {
+    let mut world = World::without_operator("outages-replaced");
+    world.run(&["--sync-period", "2s"]);
+    world.apply_all([&role("my-role", &["root"]), &user("my-user", &["my-role"])]);
+    world.until_ready("TeleportUser", "my-user");
+    world.replace_target();
+    world.until("all is made again", || {
+        world.target.resource("role", "my-role").and(world.target.resource("user", "my-user"))
+    });
+    world.until_ready(KIND, "my-role");
+    world.until_ready("TeleportUser", "my-user");
 }

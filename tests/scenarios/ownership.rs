@@ -85,3 +85,23 @@ fn an_ignored_object_is_left_alone_until_it_is_no_longer() {
         there && world.target.resource("role", "my-role") == live
     });
 }
+
+/// A write that is under way while somebody replaces the resource must not hit theirs.
+#[test]
+fn a_resource_that_changes_hands_during_a_write_is_not_overwritten() {
+    let world = World::new("ownership-race");
+    world.apply_all([&role("my-role", &["root"])]);
+    world.until_ready("TeleportRoleV7", "my-role");
+    let updates = |world: &World| world.target.calls().get("/proto.AuthService/UpdateRole").copied();
+    world.target.inject(&json!({"method": "UpdateRole", "latency_ms": 3000}));
+    world.apply_all([&role("my-role", &["root", "admin"])]);
+    world.until("the write is under way", || updates(&world));
+    world.target.put("role", "my-role", &stored_role("my-role", &["somebody"], false));
+    let theirs = world.target.resource("role", "my-role");
+
+    world.until("it is refused", || {
+        let object = world.get("TeleportRoleV7", "my-role");
+        object.condition("TeleportResourceOwned").filter(|(status, ..)| status == "False")
+    });
+    assert_eq!(world.target.resource("role", "my-role"), theirs);
+}

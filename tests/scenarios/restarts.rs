@@ -49,12 +49,13 @@ fn a_killed_operator_loses_and_doubles_nothing_and_a_restart_writes_nothing() {
 
     world.operator().signal("TERM");
     assert!(world.operator().wait(Duration::from_secs(30)).is_some_and(|status| status.success()));
-    let (versions_before, writes, kubernetes) = (versions(&world), ours(&world), world.kubernetes_writes());
+    let (versions_before, writes, kubernetes) =
+        (versions(&world), ours(&world), world.all_kubernetes_writes());
     // With scans: what they find must be as it is remembered.
     world.run(&["--sync-period", "1s"]);
     world.until_operator_ready();
     world.stays("nothing is written", Duration::from_secs(5), || {
-        ours(&world) == writes && world.kubernetes_writes() == kubernetes
+        ours(&world) == writes && world.all_kubernetes_writes() == kubernetes
     });
     assert!(world.target.calls().keys().any(|method| method.ends_with("/ListRoles")), "there was a scan");
     assert_eq!(versions(&world), versions_before);

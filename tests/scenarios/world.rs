@@ -69,7 +69,7 @@ impl World {
     pub fn without_operator(namespace: &str) -> Self {
         let cluster = cluster();
         cluster.namespace(namespace);
-        let teleport = Teleport::lagging(LAG);
+        let teleport = Teleport::start(LAG);
         let target = Control::of(&teleport.path("ready.json"));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let world =
@@ -80,6 +80,11 @@ impl World {
 
     /// Starts the operator, with more flags than it needs.
     pub fn run(&mut self, more: &[&str]) {
+        self.operator = Some(self.replica("operator.log", more));
+    }
+
+    /// Starts an operator beside the one that may run; what it says goes to this file.
+    pub fn replica(&self, log: &str, more: &[&str]) -> Operator {
         let kubeconfig = self.folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, self.kubeconfig().to_string()).expect("the kubeconfig is written");
         let flags = [
@@ -93,7 +98,13 @@ impl World {
         let flags = flags.into_iter().filter(|(flag, _)| !given.contains(flag));
         let flags = flags.flat_map(|(flag, value)| [flag.to_owned(), value]);
         let flags: Vec<_> = flags.chain(more.iter().map(|flag| (*flag).to_owned())).collect();
-        self.operator = Some(Operator::start(&self.folder.path().join("operator.log"), &flags));
+        Operator::start(&self.folder.path().join(log), &flags)
+    }
+
+    /// Puts an empty auth server with other authorities in the place of the one that runs.
+    pub fn replace_target(&mut self) {
+        self.teleport.replace();
+        self.target = Control::of(&self.teleport.path("ready.json"));
     }
 
     /// Who the operator is to Kubernetes.
@@ -143,6 +154,13 @@ impl World {
     pub fn apply_all<'a>(&self, objects: impl IntoIterator<Item = &'a Value>) {
         let stream: String = objects.into_iter().map(|object| format!("{object}\n")).collect();
         self.apply(&stream);
+    }
+
+    /// What kubectl says when it refuses to apply manifests.
+    pub fn apply_refused(&self, manifests: &str) -> String {
+        let output = self.cluster.try_kubectl(&["-n", &self.namespace, "apply", "-f", "-"], manifests);
+        assert!(!output.status.success(), "it is applied: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).expect("UTF-8")
     }
 
     /// Merges into an object.
@@ -203,11 +221,19 @@ impl World {
         events.map(|event| (text(&event["type"]), text(&event["reason"]), text(&event["note"]))).collect()
     }
 
-    /// The operator's writes to the objects that it syncs, so far. Its Lease and its events are not among them.
+    /// The operator's writes to the objects that it syncs, so far.
     pub fn kubernetes_writes(&self) -> Vec<Entry> {
+        self.all_kubernetes_writes()
+            .into_iter()
+            .filter(|entry| entry.resource.starts_with("teleport"))
+            .collect()
+    }
+
+    /// All writes of the operator so far, events with them; only those to its Lease are left out.
+    pub fn all_kubernetes_writes(&self) -> Vec<Entry> {
         let user = format!("system:serviceaccount:{}:operator", self.namespace);
-        let ours = |entry: &Entry| entry.resource.starts_with("teleport");
-        audit::writes(&self.cluster, &user, &self.namespace).into_iter().filter(ours).collect()
+        let writes = audit::writes(&self.cluster, &user, &self.namespace).into_iter();
+        writes.filter(|entry| entry.resource != "leases").collect()
     }
 
     /// Waits until a look finds something.
@@ -266,16 +292,16 @@ impl Drop for World {
 /// The Kubernetes API that all scenarios share, with the definitions that `crds` prints.
 fn cluster() -> Arc<Kubernetes> {
     /// The instance that has the definitions.
-    static INSTALLED: Mutex<PathBuf> = Mutex::new(PathBuf::new());
+    static INSTALLED: Mutex<Option<PathBuf>> = Mutex::new(None);
     let cluster = Kubernetes::shared();
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *installed != cluster.kubeconfig() {
+    if *installed != Some(cluster.kubeconfig()) {
         let made = Command::new(PROGRAM).arg("crds").output().expect("crds runs");
         assert!(made.status.success(), "crds: {}", String::from_utf8_lossy(&made.stderr));
         let definitions = String::from_utf8(made.stdout).expect("UTF-8");
         cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &definitions);
         cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
-        *installed = cluster.kubeconfig();
+        *installed = Some(cluster.kubeconfig());
     }
     cluster
 }

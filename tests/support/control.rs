@@ -100,6 +100,11 @@ impl Control {
         self.post("/unavailable", &json!({"on": on}));
     }
 
+    /// Lays features over those that the server says it has.
+    pub fn features(&self, features: &Value) {
+        self.post("/features", features);
+    }
+
     /// Stores a resource as somebody else would.
     pub fn put(&self, kind: &str, name: &str, resource: &Value) {
         let path = format!("/resource/{kind}/{name}");
