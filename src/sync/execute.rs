@@ -178,7 +178,12 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             self.memory.secrets.clear();
             self.known.secrets = Secrets::Ready;
         }
-        self.known.desired = Desired::Hash(compare::hash(&self.pass.kind.resource, &made.message));
+        let mut hash = compare::hash(&self.pass.kind.resource, &made.message);
+        if !made.literals.is_empty() {
+            // A secret that stands in the object itself is in no hash either: any edit may have been one of it.
+            hash.push_str(&format!("+g{}", self.object.generation()));
+        }
+        self.known.desired = Desired::Hash(hash);
         self.desired = Some(made.message);
         self.refs = made.secrets;
         None
