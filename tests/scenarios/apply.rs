@@ -1,7 +1,5 @@
 //! The examples, applied in one go: in any order all become Ready, and Teleport has exactly what they say.
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +10,7 @@ use teleport_operator::mapping::plan::Target;
 use teleport_operator::translate::compare::differences;
 
 use crate::control::Stored;
+use crate::manifests::{examples, is_synced};
 use crate::world::World;
 
 /// The server has only its message: no package of the API has the JSON that people see. Messages are compared, too.
@@ -25,16 +24,6 @@ const KNOWN: [(&str, &str, &str); 2] =
 /// A bot has a user and a role of its own.
 const MADE_BY_THE_SERVER: [(&str, &str); 2] =
     [("user", "bot-orders-deployer"), ("role", "bot-orders-deployer")];
-
-/// The example manifests, one document after the other.
-fn examples() -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/teleport");
-    let mut files: Vec<_> =
-        fs::read_dir(folder).expect("examples").map(|file| file.expect("a file").path()).collect();
-    files.sort();
-    let texts = files.iter().map(|file| fs::read_to_string(file).expect("readable"));
-    texts.flat_map(|text| serde_saphyr::from_multiple::<Value>(&text).expect("YAML")).collect()
-}
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
@@ -71,11 +60,8 @@ fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
     let mut documents = examples();
     arrange(&mut documents);
     world.apply_all(&documents);
-    let synced = documents.iter().filter(|document| text(&document["kind"]).starts_with("Teleport")).count();
-    world.until("all examples are Ready", || {
-        let all = world.all();
-        (all.len() == synced && all.iter().all(|object| object.is_ready())).then_some(())
-    });
+    let synced = documents.iter().filter(|document| is_synced(document)).count();
+    world.until_all_ready(synced);
 
     let manifests: String = documents.iter().map(|document| format!("---\n{document}\n")).collect();
     let (printed, sent) = (world.translate(&manifests, "json"), world.translate(&manifests, "grpc"));

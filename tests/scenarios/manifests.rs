@@ -1,4 +1,7 @@
 //! Manifests that several scenarios use. Data only.
+use std::fs;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 /// The API group of all that the operator syncs.
@@ -28,4 +31,19 @@ pub fn stored_role(name: &str, logins: &[&str], owned: bool) -> Value {
         "metadata": {"name": name, "labels": labels},
         "spec": {"allow": {"logins": logins}},
     })
+}
+
+/// The example manifests, one document after the other.
+pub fn examples() -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/teleport");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("examples").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).expect("readable"));
+    texts.flat_map(|text| serde_saphyr::from_multiple::<Value>(&text).expect("YAML")).collect()
+}
+
+/// Whether a manifest is the operator's to sync.
+pub fn is_synced(manifest: &Value) -> bool {
+    manifest["apiVersion"].as_str().is_some_and(|version| version.starts_with(GROUP))
 }

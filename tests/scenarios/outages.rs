@@ -99,3 +99,15 @@ fn a_target_that_is_replaced_by_an_empty_one_is_filled_again() {
     world.until_ready(KIND, "my-role");
     world.until_ready("TeleportUser", "my-user");
 }
+
+#[test]
+fn a_target_that_wants_fewer_calls_gets_them_all_in_the_end() {
+    let world = World::new("outages-limited");
+    let fault =
+        json!({"method": "CreateRole", "code": "RESOURCE_EXHAUSTED", "message": "slow down", "times": 8});
+    world.target.inject(&fault);
+    let roles: Vec<_> = (0..6).map(|index| role(&format!("role-{index}"), &["root"])).collect();
+    world.apply_all(&roles);
+    world.until_all_ready(roles.len());
+    assert_eq!(world.target.writes().len(), roles.len());
+}

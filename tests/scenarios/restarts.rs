@@ -19,13 +19,6 @@ fn versions(world: &World) -> BTreeMap<String, String> {
     world.all().iter().map(|object| (object.name().to_owned(), object.version().to_owned())).collect()
 }
 
-fn until_all_ready(world: &World) {
-    world.until("all are Ready", || {
-        let all = world.all();
-        (all.len() == MANY && all.iter().all(|object| object.is_ready())).then_some(())
-    });
-}
-
 #[test]
 fn a_killed_operator_loses_and_doubles_nothing_and_a_restart_writes_nothing() {
     let mut world = World::new("restarts");
@@ -40,7 +33,7 @@ fn a_killed_operator_loses_and_doubles_nothing_and_a_restart_writes_nothing() {
     });
     assert!(ours(&world) < MANY, "it was killed in the middle");
     world.run(&[]);
-    until_all_ready(&world);
+    world.until_all_ready(MANY);
     let mut created = BTreeMap::new();
     for write in world.target.writes().iter().filter(|write| write.method.ends_with("/CreateRole")) {
         *created.entry(write.name.clone()).or_insert(0) += 1;

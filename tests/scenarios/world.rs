@@ -173,6 +173,12 @@ impl World {
         self.kubectl(&["delete", kind, name, "--wait=false"]);
     }
 
+    /// Asks for the deletion of objects, in this order, and does not wait for it.
+    pub fn delete_all<'a>(&self, objects: impl IntoIterator<Item = &'a Value>) {
+        let stream: String = objects.into_iter().map(|object| format!("{object}\n")).collect();
+        self.kubectl_with(&["delete", "-f", "-", "--wait=false"], &stream);
+    }
+
     /// An object, if there is one.
     pub fn find(&self, kind: &str, name: &str) -> Option<Object> {
         let text = self.kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]);
@@ -195,6 +201,21 @@ impl World {
     /// Waits until an object is in sync as it is now.
     pub fn until_ready(&self, kind: &str, name: &str) -> Object {
         self.until(&format!("{kind} {name} is Ready"), || self.find(kind, name).filter(Object::is_ready))
+    }
+
+    /// Waits until so many objects are there, and all in sync as they are now.
+    pub fn until_all_ready(&self, count: usize) {
+        self.until(&format!("{count} objects are there and Ready"), || {
+            let all = self.all();
+            (all.len() == count && all.iter().all(Object::is_ready)).then_some(())
+        });
+    }
+
+    /// Waits until scans have listed a kind so often, by this method.
+    pub fn until_listed(&self, method: &str, times: u64) {
+        let scans = || self.target.calls().get(method).copied().unwrap_or_default();
+        let before = scans();
+        self.until("scans go on", || (scans() >= before + times).then_some(()));
     }
 
     /// Waits until an object says something of a condition.

@@ -30,6 +30,8 @@ pub struct Stored {
 pub struct Write {
     /// The call that wrote.
     pub method: String,
+    /// The resource's kind.
+    pub kind: String,
     /// The resource's name.
     pub name: String,
 }
