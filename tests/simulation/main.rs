@@ -8,7 +8,7 @@ mod target;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use teleport_operator::mapping::{self, plan::Target};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use history::deed;
 use process::Process;
-use world::{Cut, LONGEST_WAY, State, Weather, World};
+use world::{Cut, LONGEST_WAY, State, Trace, Weather, World};
 
 /// Kinds and names of objects.
 const KINDS: [(&str, &[&str]); 6] = [
@@ -69,11 +69,38 @@ fn tell(story: Story) -> Told {
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
     runtime.block_on(async {
         let world = World::new(story.seed, plan());
+        let _logs = tracing::subscriber::set_default(logs(world.trace()));
         let (calls, died) = live(&world, story).await;
         let state = world.state();
         let trace = world.trace().lock().unwrap_or_else(PoisonError::into_inner).lines().to_vec();
         Told { broken: state.broken.clone(), trace, calls, died }
     })
+}
+
+/// Puts what the program logs, down to its finest traces, among what happened.
+fn logs(trace: Arc<Mutex<Trace>>) -> impl tracing::Subscriber {
+    let writer = move || Log(Arc::clone(&trace));
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(writer)
+        .finish()
+}
+
+struct Log(Arc<Mutex<Trace>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).line(&format!("      {}", text.trim_end()));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn live(world: &Arc<World>, story: Story) -> (u64, bool) {
@@ -110,6 +137,10 @@ async fn rest(machine: &mut Machine<'_>) {
     sleep(LONGEST_WAY * 2).await;
     machine.start();
     machine.run(Duration::from_secs(600)).await;
+    let shown = world.trace().lock().unwrap_or_else(PoisonError::into_inner).mentions(SECRET);
+    if shown {
+        world.state().forbid("a secret stands in the log".to_owned());
+    }
     let after = writes(&world.state());
     if before != after {
         let text = format!("it writes in peace: (target, Kubernetes) {before:?}, then {after:?}");

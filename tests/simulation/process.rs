@@ -85,16 +85,16 @@ impl Observer for Witness {
 async fn watch(line: Line, kind: Arc<str>, engine: Arc<TheEngine>) {
     let world = &line.world;
     loop {
-        engine.event(&kind, Some(NAMESPACE), Event::Restarted);
+        tell(world, &engine, &kind, Event::Restarted);
         let (mut place, list) = {
             let state = world.state();
             (state.kubernetes.log(&kind).len(), state.kubernetes.list(&kind))
         };
         for object in list {
             lag(world).await;
-            engine.event(&kind, Some(NAMESPACE), Event::Applied(read(&object)));
+            tell(world, &engine, &kind, Event::Applied(read(&object)));
         }
-        engine.event(&kind, Some(NAMESPACE), Event::Synced);
+        tell(world, &engine, &kind, Event::Synced);
         loop {
             let news = world.news.notified();
             let change = world.state().kubernetes.log(&kind).get(place).cloned();
@@ -113,10 +113,15 @@ async fn watch(line: Line, kind: Arc<str>, engine: Arc<TheEngine>) {
                 break;
             }
             for _ in 0..=usize::from(twice) {
-                engine.event(&kind, Some(NAMESPACE), event(&change));
+                tell(world, &engine, &kind, event(&change));
             }
         }
     }
+}
+
+fn tell(world: &World, engine: &TheEngine, kind: &Arc<str>, event: Event<Object>) {
+    world.state().note(&format!("      {kind} {event:?}"));
+    engine.event(kind, Some(NAMESPACE), event);
 }
 
 fn event(change: &Change) -> Event<Object> {

@@ -78,6 +78,10 @@ impl Trace {
         self.lines.push(format!("{at:>9.3} {text}"));
     }
 
+    pub fn mentions(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
