@@ -48,9 +48,9 @@ struct State {
     queue: Queue,
     store: Store,
     /// Objects that have one early try when any write goes through.
-    early: HashSet<Key>,
+    early: BTreeSet<Key>,
     /// Objects that wait for the target.
-    unreachable: HashSet<Key>,
+    unreachable: BTreeSet<Key>,
     /// Lists under way, with what they have given so far, by kind and namespace.
     lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
     /// Watches that have given all objects once.
@@ -75,8 +75,8 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let state = State {
             queue: Queue::new(bounds),
             store: Store::default(),
-            early: HashSet::new(),
-            unreachable: HashSet::new(),
+            early: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
             lists: HashMap::new(),
             synced: HashSet::new(),
             missing: HashSet::new(),
@@ -158,7 +158,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         state.features = Some(features);
         let depends = self.kinds.iter().filter(|(_, kind)| !kind.resource.requires.is_empty());
-        let keys: Vec<_> =
+        let keys: BTreeSet<_> =
             depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
         for key in keys {
             state.queue.push(key, Lane::Background, Instant::now());

@@ -198,7 +198,7 @@ impl ApiServer {
             return Patched::Conflict;
         }
         self.writes += 1;
-        Patched::Done(read(&self.put(id, object)))
+        Patched::Done(Box::new(read(&self.put(id, object))))
     }
 
     /// Stores what is new, and lets go what may go.

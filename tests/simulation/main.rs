@@ -234,3 +234,14 @@ fn everything_comes_to_rest_in_the_right_state() {
     let Some(first) = wrong.iter().min() else { return };
     panic!("{} of {seeds} go wrong: {wrong:?}; the first:\n{}", wrong.len(), report(story(*first)));
 }
+
+#[test]
+fn a_seed_is_a_history() {
+    for seed in 0..5 {
+        let story = Story { seed, length: 60, cut: None };
+        let (once, again) = (tell(story).trace, tell(story).trace);
+        let differ = once.iter().zip(&again).find(|(once, again)| once != again);
+        assert_eq!(differ, None, "seed {seed}");
+        assert_eq!(once.len(), again.len(), "seed {seed}");
+    }
+}
