@@ -307,16 +307,16 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         };
         match finish.wake {
             Wake::Never => {}
-            Wake::Reachable => {
-                state.unreachable.insert(key.clone());
-            }
             Wake::Slow => state.queue.push_at(key.clone(), now + retry::SLOW),
-            Wake::Backoff | Wake::Early => {
+            // A call may fail on its own while the target answers all others: nobody says then that it is back.
+            Wake::Backoff | Wake::Early | Wake::Reachable => {
                 state.queue.push_at(key.clone(), now + retry::backoff(memory.failures, luck(key)));
             }
         }
-        if finish.wake == Wake::Early {
-            state.early.insert(key.clone());
+        match finish.wake {
+            Wake::Early => drop(state.early.insert(key.clone())),
+            Wake::Reachable => drop(state.unreachable.insert(key.clone())),
+            Wake::Never | Wake::Slow | Wake::Backoff => {}
         }
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);
