@@ -66,7 +66,7 @@ pub struct Pass<'a, C, R> {
 /// What came of a pass.
 #[derive(Debug)]
 pub enum Ended {
-    /// It went to its end; the object as it was last seen.
+    /// It went to its end; the object as the pass acted on it.
     Finished(Finish, Box<Object>),
     /// The object is gone.
     Gone(Finish),
@@ -380,7 +380,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         }
         let Some(patch) = patch else { return Ended::Finished(finish, Box::new(self.object.clone())) };
         match self.pass.cluster.patch_status(self.pass.kind, &self.object, &patch).await {
-            Ok(Patched::Done(object)) => Ended::Finished(finish, object),
+            // Not as the patch left it: that may hold an edit or a deletion that this pass knows nothing of.
+            Ok(Patched::Done(_)) => Ended::Finished(finish, Box::new(self.object.clone())),
             other => ended(other),
         }
     }
