@@ -131,6 +131,7 @@ async fn rest(machine: &mut Machine<'_>) {
     }
     machine.run(REST).await;
     judge(&mut world.state(), machine.plan);
+    world.state().note("*** all is at rest");
     let writes = |state: &State| (state.server.writes, state.kubernetes.writes);
     let before = writes(&world.state());
     machine.run(Duration::from_secs(600)).await;
@@ -193,8 +194,11 @@ fn report(story: Story) -> String {
     let length = (0..=story.length).find(goes_wrong).unwrap_or(story.length);
     let told = tell(Story { length, ..story });
     let names: Vec<_> = told.broken.iter().filter_map(|wrong| wrong.split([' ', ':']).nth(1)).collect();
-    let matters = |line: &&String| line.contains("***") || names.iter().any(|name| line.contains(name));
-    let trace: Vec<_> = told.trace.iter().filter(matters).map(String::as_str).collect();
+    let peace = told.trace.iter().position(|line| line.contains("all is at rest")).unwrap_or(told.trace.len());
+    let matters = |(at, line): &(usize, &String)| {
+        *at > peace || line.contains("***") || names.iter().any(|name| line.contains(name))
+    };
+    let trace: Vec<_> = told.trace.iter().enumerate().filter(matters).map(|(_, line)| line.as_str()).collect();
     format!(
         "SIM_SEED={}, {length} of {} deeds:\n{}\n\n{}",
         story.seed,
