@@ -48,9 +48,9 @@ struct State {
     queue: Queue,
     store: Store,
     /// Objects that have one early try when any write goes through.
-    early: HashSet<Key>,
+    early: BTreeSet<Key>,
     /// Objects that wait for the target.
-    unreachable: HashSet<Key>,
+    unreachable: BTreeSet<Key>,
     /// How often the target was said to be reachable.
     reached: u64,
     /// Lists under way, with what they have given so far, by kind and namespace.
@@ -77,8 +77,8 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let state = State {
             queue: Queue::new(bounds),
             store: Store::default(),
-            early: HashSet::new(),
-            unreachable: HashSet::new(),
+            early: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
             reached: 0,
             lists: HashMap::new(),
             synced: HashSet::new(),
@@ -164,7 +164,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         state.features = Some(features);
         let depends = self.kinds.iter().filter(|(_, kind)| !kind.resource.requires.is_empty());
-        let keys: Vec<_> =
+        let keys: BTreeSet<_> =
             depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
         for key in keys {
             state.queue.push(key, Lane::Background, Instant::now());
@@ -322,16 +322,16 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             Wake::Reachable if state.reached != reached => {
                 state.queue.push_at(key.clone(), now + retry::returned(memory.failures));
             }
-            Wake::Reachable => {
-                state.unreachable.insert(key.clone());
-            }
             Wake::Slow => state.queue.push_at(key.clone(), now + retry::SLOW),
-            Wake::Backoff | Wake::Early => {
+            // A call may fail on its own while the target answers all others: nobody says then that it is back.
+            Wake::Backoff | Wake::Early | Wake::Reachable => {
                 state.queue.push_at(key.clone(), now + retry::backoff(memory.failures, luck(key)));
             }
         }
-        if finish.wake == Wake::Early {
-            state.early.insert(key.clone());
+        match finish.wake {
+            Wake::Early => drop(state.early.insert(key.clone())),
+            Wake::Reachable => drop(state.unreachable.insert(key.clone())),
+            Wake::Never | Wake::Slow | Wake::Backoff => {}
         }
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);
