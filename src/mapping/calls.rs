@@ -160,7 +160,8 @@ impl Resolver<'_> {
                     self.only(candidates, From::Page, "the token of the page", request, at);
                 }
                 if !said(&From::PageSize, request) {
-                    let candidates = free(request, |kind| *kind == Kind::Int32);
+                    let candidates =
+                        free(request, |kind| matches!(kind, Kind::Int32 | Kind::Uint32 | Kind::Int64));
                     self.only(candidates, From::PageSize, "the size of the page", request, at);
                 }
             }

@@ -27,8 +27,7 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
             From::Revision => asked.revision = assign.to.text(request),
             From::Page => asked.page = assign.to.text(request),
             From::PageSize => {
-                let size = assign.to.get(request).and_then(|size| size.as_i32());
-                asked.page_size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+                asked.page_size = assign.to.get(request).map(|size| whole(&size)).unwrap_or_default();
             }
             From::Constant(value) if assign.to.get(request).as_deref() != Some(value) => return None,
             From::Constant(_) => {}
@@ -45,6 +44,13 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
         asked.name.clone_from(singleton);
     }
     Some(asked)
+}
+
+/// A size, which no API gives below zero.
+fn whole(size: &Value) -> usize {
+    let wide =
+        size.as_i64().or_else(|| size.as_i32().map(i64::from)).or_else(|| size.as_u32().map(i64::from));
+    wide.and_then(|size| usize::try_from(size).ok()).unwrap_or_default()
 }
 
 /// An answer with one resource, as far as the call's answer has a place for it.

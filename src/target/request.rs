@@ -1,5 +1,5 @@
 //! Fills the request of a call, and finds the resource in its answer. Pure: messages in, messages out.
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, Kind, Value};
 
 use crate::mapping::plan::{Answer, Call, From};
 
@@ -27,7 +27,7 @@ pub fn fill(call: &Call, inputs: &Inputs<'_>) -> DynamicMessage {
             From::Name => Some(Value::String(inputs.name.to_owned())),
             From::Revision => Some(Value::String(inputs.revision.to_owned())),
             From::Page => Some(Value::String(inputs.page.to_owned())),
-            From::PageSize => Some(Value::I32(inputs.page_size)),
+            From::PageSize => assign.to.last().map(|field| whole(inputs.page_size, &field.kind())),
             From::Constant(value) => Some(value.clone()),
         };
         if let Some(value) = value {
@@ -35,6 +35,15 @@ pub fn fill(call: &Call, inputs: &Inputs<'_>) -> DynamicMessage {
         }
     }
     request
+}
+
+/// A number as its field's type has it.
+fn whole(number: i32, kind: &Kind) -> Value {
+    match kind {
+        Kind::Int64 => Value::I64(number.into()),
+        Kind::Uint32 => Value::U32(number.unsigned_abs()),
+        _ => Value::I32(number),
+    }
 }
 
 /// The resource in an answer, where the call gives one and the server did.
