@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kubernetes::Kubernetes;
 use serde_json::{Value, json};
-use teleport_operator::crd::{self, crd};
+use teleport_operator::cli::crds;
+use teleport_operator::crd;
 use teleport_operator::mapping::{self, plan::Target};
 
 fn target() -> Target {
@@ -21,16 +22,13 @@ fn cluster() -> Arc<Kubernetes> {
     static INSTALL: Mutex<()> = Mutex::new(());
     let cluster = Kubernetes::shared();
     let _one_at_a_time = INSTALL.lock().unwrap_or_else(PoisonError::into_inner);
-    let target = target();
-    let definitions = target.kinds.iter().map(|kind| crd(kind, &target.words));
-    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &stream(definitions));
+    let everything = crds::Args { kinds: Vec::new(), output: crds::Format::Yaml, dir: None };
+    let mut yaml = Vec::new();
+    assert_eq!(crds::run(&everything, &target(), &mut yaml).expect("memory can be written"), []);
+    let yaml = String::from_utf8(yaml).expect("UTF-8");
+    cluster.kubectl_with(&["apply", "--server-side", "--validate=strict", "-f", "-"], &yaml);
     cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
     cluster
-}
-
-/// Objects one after the other, as kubectl reads them.
-fn stream(objects: impl IntoIterator<Item = Value>) -> String {
-    objects.into_iter().map(|object| format!("{object}\n")).collect()
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -159,4 +157,16 @@ fn bad_vectors_are_refused_as_far_as_a_schema_can_say() {
     }
     let expected = ONLY_TRANSLATION_REFUSES.iter().map(|name| format!("bad/{name}")).collect();
     assert_eq!(accepted, expected);
+}
+
+#[test]
+fn the_examples_are_accepted_and_there_is_one_for_each_kind() {
+    let cluster = cluster();
+    cluster.namespace("examples");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/teleport");
+    cluster.kubectl(&["apply", "--server-side", "--validate=strict", "-n", "examples", "-f", folder]);
+    for kind in &target().kinds {
+        let found = cluster.kubectl(&["get", "-n", "examples", "-o", "name", &crd::name(kind)]);
+        assert!(!found.is_empty(), "{} has no example", kind.kubernetes.kind);
+    }
 }

@@ -112,7 +112,6 @@ impl Corner {
     }
 
     async fn patch_status(&self, object: &Object, members: Value) -> Outcome<Object> {
-        let Value::Object(members) = members else { panic!("not members: {members}") };
         status::patch(&self.client, &self.resource, object, &members).await.unwrap()
     }
 

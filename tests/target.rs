@@ -167,7 +167,7 @@ async fn list_has(bench: &Bench, kind: &Kind, live: &DynamicMessage) {
     while let Some(page) = pages.next().await.expect("lists") {
         found.extend(page);
     }
-    assert_eq!(found, [live.clone()], "{}", kind.kubernetes.kind);
+    assert_eq!(found, std::slice::from_ref(live), "{}", kind.kubernetes.kind);
 }
 
 /// An update of what was read goes through; the same proof a second time does not, where the API can tell.
@@ -203,6 +203,33 @@ async fn lists_come_in_pages() {
     }
     assert_eq!(sizes, [2, 2, 1]);
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test]
+async fn a_page_may_be_larger_than_a_request() {
+    let bench = Bench::new().await;
+    let kind = bench.kind("TeleportRoleV7");
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let mut large = bench.resource(&kind, name);
+        bench.label(&kind, &mut large, "text", &"x".repeat(1 << 20));
+        bench.create(&kind, large).await.expect("creates");
+    }
+    let page = bench.client.pages(&kind.resource).next().await.expect("lists").expect("a page");
+    assert_eq!(page.len(), 6);
+}
+
+#[tokio::test]
+async fn many_writes_at_once_all_have_their_turn() {
+    let bench = Bench::with(|target| target.limits.concurrent = 2, Options::default()).await;
+    let kind = bench.kind("TeleportRoleV7");
+    let mut writes = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let write = Write::Create(bench.resource(&kind, &number.to_string()), Vacant::unread());
+        let (gate, kind) = (bench.gate.clone(), Arc::clone(&kind));
+        writes.spawn(async move { gate.write(&kind, "default/x", &[], write).await.map(drop) });
+    }
+    assert_eq!(writes.join_all().await, vec![Ok(()); 50]);
+    assert_eq!(bench.sandbox.snapshot()[kind.resource.message.full_name()].len(), 50);
 }
 
 #[tokio::test]

@@ -21,16 +21,16 @@ pub struct Args {
     pub resolved: bool,
 }
 
-/// Checks, reports to `err`, prints plans to `out`; gives the exit code: 1 when there are mistakes.
+/// Checks, reports to `err`, prints plans to `out`. True: there are no mistakes.
 ///
 /// # Errors
 /// When a file can't be read or the output not be written.
-pub fn run(args: &Args, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+pub fn run(args: &Args, out: &mut impl Write, err: &mut impl Write, coloured: bool) -> io::Result<bool> {
     let schema = match mapping::embedded_schema() {
         Ok(schema) => schema,
         Err(problems) => {
-            report::write(err, &problems)?;
-            return Ok(1);
+            report::write(&problems, coloured, err)?;
+            return Ok(false);
         }
     };
     let mut sources = Vec::new();
@@ -46,14 +46,14 @@ pub fn run(args: &Args, out: &mut impl Write, err: &mut impl Write) -> io::Resul
         Ok((target, warnings)) => (Some(target), warnings),
         Err(problems) => (None, problems),
     };
-    report::write(err, &problems)?;
+    report::write(&problems, coloured, err)?;
     for kind in target.iter().filter(|_| args.resolved).flat_map(|target| &target.kinds) {
         if given.is_empty() || given.contains(&kind.resource.name) {
             let yaml = serde_saphyr::to_string(&explain(kind)).map_err(io::Error::other)?;
             write!(out, "---\n{yaml}")?;
         }
     }
-    Ok(u8::from(refused(&problems)))
+    Ok(!refused(&problems))
 }
 
 fn stem(name: &str) -> String {

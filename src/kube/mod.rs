@@ -1,5 +1,6 @@
 //! All that talks to Kubernetes: reads, watches, patches, events, the lease. Takes and gives plain values; knows neither
 //! plans nor targets, and decides nothing.
+pub mod apply;
 pub mod call;
 pub mod connect;
 pub mod crds;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use kube::{
     Api, Client, Resource,
-    api::{ApiResource, ObjectMeta},
+    api::{ApiResource, ListParams, ObjectMeta},
     core::DynamicResourceScope,
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -221,6 +221,16 @@ pub async fn get(
     name: &str,
 ) -> Result<Option<Object>, Error> {
     call("get", describe(resource, namespace, name), api(client, resource, namespace).get_opt(name)).await
+}
+
+/// Reads all objects of a kind in a namespace, or in all where it is empty.
+///
+/// # Errors
+/// As [`call`].
+pub async fn list(client: &Client, resource: &ApiResource, namespace: &str) -> Result<Vec<Object>, Error> {
+    let api = api(client, resource, namespace);
+    let what = describe(resource, namespace, "");
+    Ok(call("list", what, api.list(&ListParams::default())).await?.items)
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ pub fn changed(old: &[Condition], new: &[Condition]) -> bool {
     old != new
 }
 
-/// Sets members of an object's status, each as a whole (so conditions, too: see [`merge`]); null removes one, and members
-/// that are not named stay. Nothing is written unless these members are still as they were read with `object`, and nothing
+/// Sets members of an object's status, a JSON object, each as a whole (so conditions, too: see [`merge`]); null removes
+/// one, and members that are not named stay. Nothing is written unless these members are still as they were read with `object`, and nothing
 /// ever to an object of another uid, deleted and made again meanwhile. No call is made if nothing would change.
 ///
 /// # Errors
@@ -62,9 +62,9 @@ pub async fn patch(
     client: &Client,
     resource: &ApiResource,
     object: &Object,
-    members: &Map<String, Value>,
+    members: &Value,
 ) -> Result<Outcome<Object>, Error> {
-    let changes = changes(&object.status(), members);
+    let changes = members.as_object().map(|members| changes(&object.status(), members)).unwrap_or_default();
     if changes.is_empty() {
         return Ok(Outcome::Done(object.clone()));
     }

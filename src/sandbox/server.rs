@@ -1,6 +1,6 @@
 //! The sandbox's gRPC server: answers every call of every plan from memory, with revisions, pages and conditional
 //! updates, and the features call. Plaintext, for loopback; keeps nothing. Knows no kind by name.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +68,8 @@ impl Sandbox {
         for method in &target.features.call {
             methods.entry(path(method)).or_insert_with(|| Method::new(method));
         }
-        for kind in &target.kinds {
+        let mut known = HashSet::new();
+        for kind in target.kinds.iter().filter(|kind| known.insert(&kind.resource.name)) {
             for (verb, call) in calls(&kind.resource) {
                 let method = methods.entry(path(&call.method)).or_insert_with(|| Method::new(&call.method));
                 let (resource, call) = (Arc::clone(&kind.resource), call.clone());
@@ -156,8 +157,7 @@ impl Sandbox {
         let (found, asked) = meant.ok_or_else(|| {
             Status::invalid_argument("no mapping makes a request of this method with such constants")
         })?;
-        let done = Doing { target: &self.target, store: &mut state.store, found };
-        done.perform(asked)
+        Doing { target: &self.target, store: &mut state.store, found }.perform(asked)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

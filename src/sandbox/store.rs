@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Resources of one message type by name.
 pub(super) type Names = BTreeMap<String, DynamicMessage>;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Store {
     types: BTreeMap<String, BTreeMap<String, History>>,
     writes: u64,
@@ -18,7 +18,7 @@ pub(super) struct Store {
 }
 
 /// What stood under a name, oldest first; `None` is a deletion. Never empty.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct History(Vec<(Instant, Option<DynamicMessage>)>);
 
 impl History {
@@ -51,8 +51,7 @@ impl Store {
         self.types.get(message)?.get(name)?.latest()
     }
 
-    /// What a read shows. A name that the cache has not heard of yet is read through, as Teleport does it (observed
-    /// on 14).
+    /// What a read shows. A name that the cache has not heard of yet is read through (observed on Teleport 14).
     pub fn read(&self, message: &str, name: &str) -> Option<&DynamicMessage> {
         let history = self.types.get(message)?.get(name)?;
         history.at(past(self.lag)).unwrap_or_else(|| history.latest())

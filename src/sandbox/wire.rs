@@ -8,7 +8,7 @@ use crate::mapping::plan::{Answer, AnswerPath, Call, Features, From, Resource};
 use crate::schema::FieldPath;
 
 /// What a request says.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Asked {
     pub resource: Option<DynamicMessage>,
     pub name: String,

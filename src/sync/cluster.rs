@@ -1,8 +1,11 @@
 //! The engine's view of a real Kubernetes: its trait over the calls of `kube`.
+use std::sync::Arc;
+
 use kube::Client;
 use kube::api::ApiResource;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::engine::Observer;
 use super::ports::{Cluster, Note, Patched, SecretValue};
 use crate::kube::call::Outcome;
 use crate::kube::errors::Error;
@@ -17,12 +20,15 @@ pub struct RealCluster {
     events: Events,
     finalizer: String,
     lookup: String,
+    observer: Arc<dyn Observer>,
 }
 
 impl RealCluster {
-    /// Kubernetes as the client reaches it, with the names of finalizer and annotation that the target uses.
-    pub fn new(client: Client, events: Events, words: &Words) -> Self {
-        Self { client, events, finalizer: words.finalizer.clone(), lookup: words.lookup.clone() }
+    /// Kubernetes as the client reaches it, with the names of finalizer and annotation that the target uses. The
+    /// observer counts the writes.
+    pub fn new(client: Client, events: Events, words: &Words, observer: Arc<dyn Observer>) -> Self {
+        let (finalizer, lookup) = (words.finalizer.clone(), words.lookup.clone());
+        Self { client, events, finalizer, lookup, observer }
     }
 }
 
@@ -55,21 +61,19 @@ impl Cluster for RealCluster {
 
     async fn add_finalizer(&self, kind: &Kind, object: &Object) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
+        self.observer.wrote(&resource.kind, "finalizer");
         patched(finalizer::add(&self.client, &resource, object, &self.finalizer).await)
     }
 
     async fn remove_finalizer(&self, kind: &Kind, object: &Object) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
+        self.observer.wrote(&resource.kind, "finalizer");
         patched(finalizer::remove(&self.client, &resource, object, &self.finalizer).await)
     }
 
-    async fn patch_status(
-        &self,
-        kind: &Kind,
-        object: &Object,
-        status: &Map<String, Value>,
-    ) -> Result<Patched, String> {
+    async fn patch_status(&self, kind: &Kind, object: &Object, status: &Value) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
+        self.observer.wrote(&resource.kind, "status");
         patched(status::patch(&self.client, &resource, object, status).await)
     }
 

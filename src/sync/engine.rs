@@ -1,6 +1,6 @@
 //! Puts the parts together: events come in, the queue says whose turn it is, passes run, and what came of each says when
 //! the object has its next. Everything shared stands behind one lock that is never held across a wait.
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,10 @@ const SPREAD: Duration = Duration::from_secs(1);
 /// Somebody who counts. Calls never wait.
 pub trait Observer: Send + Sync + 'static {
     /// A pass is over, or could not be run to its end for a reason on the Kubernetes side.
-    fn pass(&self, turn: &Turn, outcome: &str, took: Duration);
+    fn pass(&self, turn: &Turn, outcome: &'static str, took: Duration);
+
+    /// A write to Kubernetes was tried, for an object of this kind.
+    fn wrote(&self, kind: &str, verb: &'static str);
 }
 
 /// The engine.
@@ -52,6 +55,8 @@ struct State {
     lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
     /// Watches that have given all objects once.
     synced: HashSet<(Arc<str>, Option<String>)>,
+    /// Watches of kinds that are not installed.
+    missing: HashSet<(Arc<str>, Option<String>)>,
     /// Features that the server has; none while that is not known.
     features: Option<BTreeSet<String>>,
 }
@@ -74,6 +79,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             unreachable: HashSet::new(),
             lists: HashMap::new(),
             synced: HashSet::new(),
+            missing: HashSet::new(),
             features: None,
         };
         Arc::new(Self {
@@ -107,12 +113,16 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let mut state = self.state();
         match event {
             Event::Restarted => {
+                state.missing.remove(&watch);
                 state.lists.insert(watch, HashSet::new());
             }
             Event::Applied(object) => state.applied(object.key(kind), object, &watch),
             Event::Deleted(object) => state.gone(&object.key(kind)),
             Event::Synced => state.synced(watch, namespace),
-            Event::Missing | Event::Failed(_) => {}
+            Event::Missing => {
+                state.missing.insert(watch);
+            }
+            Event::Failed(_) => {}
         }
         drop(state);
         self.wake.notify_one();
@@ -171,9 +181,18 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         look(&self.state().store)
     }
 
-    /// Whether all these watches have given all their objects.
-    pub fn is_synced(&self, kind: &Arc<str>, namespace: Option<&str>) -> bool {
-        self.state().synced.contains(&(kind.clone(), namespace.map(str::to_owned)))
+    /// Whether this watch has given all its objects, or its kind is not installed.
+    pub fn is_settled(&self, kind: &Arc<str>, namespace: Option<&str>) -> bool {
+        let watch = (kind.clone(), namespace.map(str::to_owned));
+        let state = self.state();
+        state.synced.contains(&watch) || state.missing.contains(&watch)
+    }
+
+    /// Objects known, by kind.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let state = self.state();
+        let count = |name: &Arc<str>| (name.to_string(), state.store.keys(name, None).count());
+        self.kinds.keys().map(count).collect()
     }
 
     /// Whether nothing is queued or runs; objects that wait for a later time don't count.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use prost_reflect::DynamicMessage;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::decide::Failure;
 use crate::kube::object::{Key, Object};
@@ -67,7 +67,7 @@ pub trait Cluster: Send + Sync + 'static {
         &self,
         kind: &Kind,
         object: &Object,
-        status: &Map<String, Value>,
+        status: &Value,
     ) -> impl Future<Output = Result<Patched, String>> + Send;
 
     /// A value of a Secret in the object's namespace that allows the object to have it. `Err` says why not.

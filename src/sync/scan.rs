@@ -18,9 +18,9 @@ use crate::translate::compare;
 /// Scans all kinds once, spreading what it finds over `spread`. Gives the kinds that could not be listed, and why.
 pub async fn scan<C: Cluster, R: Remote>(engine: &Engine<C, R>, spread: Duration) -> Vec<(String, Failure)> {
     let mut failed = Vec::new();
-    let mut done: HashSet<*const Resource> = HashSet::new();
-    for kind in &engine.target().kinds {
-        if !done.insert(Arc::as_ptr(&kind.resource)) {
+    let kinds = &engine.target().kinds;
+    for (index, kind) in kinds.iter().enumerate() {
+        if kinds[..index].iter().any(|before| Arc::ptr_eq(&before.resource, &kind.resource)) {
             continue;
         }
         if let Err(failure) = scan_resource(engine, &kind.resource, spread).await {

@@ -23,13 +23,7 @@ pub fn record(status: &Value) -> Option<Record> {
 }
 
 /// What is to be merged into a status after a pass; none where nothing would change.
-pub fn patch(
-    old: &Value,
-    finish: &Finish,
-    words: &Words,
-    generation: i64,
-    now: Timestamp,
-) -> Option<Map<String, Value>> {
+pub fn patch(old: &Value, finish: &Finish, words: &Words, generation: i64, now: Timestamp) -> Option<Value> {
     if finish.says.is_empty() {
         return None;
     }
@@ -48,7 +42,7 @@ pub fn patch(
         let Record { desired, live, revision } = new;
         patch.insert(RECORD.to_owned(), json!({"desired": desired, "live": live, "revision": revision}));
     }
-    (!patch.is_empty()).then_some(patch)
+    (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
 fn condition(say: &Say, words: &Words, generation: i64) -> Condition {
@@ -95,7 +89,7 @@ fn made(type_: &str, status: bool, reason: String, mut message: String, generati
 }
 
 /// What people are told: of every write, and of every failure that says something new.
-pub fn note(finish: &Finish, patch: Option<&Map<String, Value>>) -> Option<Note> {
+pub fn note(finish: &Finish, patch: Option<&Value>) -> Option<Note> {
     let note =
         |warning, reason: &str, action, text| Some(Note { warning, reason: reason.to_owned(), action, text });
     let paths = |changed: &[String]| match changed {
@@ -113,7 +107,7 @@ pub fn note(finish: &Finish, patch: Option<&Map<String, Value>>) -> Option<Note>
             note(true, "Reverted", "Update", format!("undid a change made elsewhere{}", paths(changed)))
         }
         Outcome::Failed(_) => {
-            let conditions = patch?.get("conditions")?.as_array()?;
+            let conditions = patch?["conditions"].as_array()?;
             let ready = conditions.iter().find(|condition| condition["type"] == READY)?;
             let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
             note(true, &text("reason"), "Sync", text("message"))

@@ -58,6 +58,12 @@ pub(super) struct Caller {
     pub lacks: Mutex<Lacks>,
 }
 
+/// Leave to make a call, and the channel for it.
+pub(super) struct Turn {
+    pub permit: Permit,
+    pub link: Link,
+}
+
 /// What the server answered for the methods that it does not have, until the connection is another.
 #[derive(Default)]
 pub(super) struct Lacks {
@@ -66,36 +72,40 @@ pub(super) struct Lacks {
 }
 
 impl Caller {
-    /// Waits for leave to make a call.
-    pub async fn admit(&self) -> Permit {
-        self.limiter.acquire().await
+    /// Waits for leave to make a call, and for the way to the target; not for the target to come back.
+    pub async fn turn(&self, operation: Operation) -> Result<Turn, Error> {
+        let permit = self.limiter.acquire().await;
+        // One prober tries to reach a target that is gone, and nobody else.
+        self.reach.down().map_or(Ok(()), |why| Err(unavailable(operation, why)))?;
+        Ok(Turn { permit, link: self.link(operation).await? })
+    }
+
+    /// The prober's turn, whatever else is under way.
+    pub async fn turn_to_probe(&self, operation: Operation) -> Result<Turn, Error> {
+        Ok(Turn { permit: self.limiter.uncounted(), link: self.link(operation).await? })
     }
 
     /// Makes the first of these calls that the server has; gives the one that was made, and its answer.
     pub async fn first_of<'a>(
         &self,
-        permit: &Permit,
+        turn: &Turn,
         operation: Operation,
         resource: &Resource,
         calls: Vec<&'a Call>,
         inputs: &Inputs<'_>,
     ) -> Result<(&'a Call, DynamicMessage), Error> {
-        if let Some(why) = self.reach.down() {
-            return Err(self.unavailable(operation, why));
-        }
         let secrets = || inputs.resource.map(|sent| secret::values(resource, sent)).unwrap_or_default();
-        let link = self.link(operation).await?;
         let none = format!("{}: there is no call for this", resource.name);
         let mut lacking = Error::own(Class::Unimplemented, Code::Unimplemented, operation, none);
         for call in calls {
             let name = name(&call.method);
-            if let Some(known) = self.known_lack(&link, &name) {
+            if let Some(known) = self.known_lack(&turn.link, &name) {
                 lacking = known;
                 continue;
             }
-            match self.unary(permit, &link, operation, &call.method, fill(call, inputs), &secrets).await {
+            match self.unary(turn, operation, &call.method, fill(call, inputs), &secrets).await {
                 Err(error) if error.code == Code::Unimplemented as i32 => {
-                    self.remember_lack(&link, name, &error);
+                    self.remember_lack(&turn.link, name, &error);
                     lacking = error;
                 }
                 outcome => return outcome.map(|answer| (call, answer)),
@@ -107,8 +117,7 @@ impl Caller {
     /// Makes one call.
     pub async fn unary(
         &self,
-        permit: &Permit,
-        link: &Link,
+        turn: &Turn,
         operation: Operation,
         method: &MethodDescriptor,
         request: DynamicMessage,
@@ -117,7 +126,8 @@ impl Caller {
         self.check_size(operation, method, &request)?;
         let name = name(method);
         let began = Instant::now();
-        let answer = timeout(self.options.deadline, send(link, method, request, self.options.deadline)).await;
+        let answer =
+            timeout(self.options.deadline, send(&turn.link, method, request, self.options.deadline)).await;
         let took = began.elapsed();
         let outcome = match answer {
             Ok(Err(status)) if took < self.options.deadline || status.code() != Code::Cancelled => {
@@ -129,19 +139,19 @@ impl Caller {
         let code = outcome.as_ref().map_or_else(|error| error.code, |_| Code::Ok as i32);
         self.options.observer.called(&name, code_name(code), took);
         match &outcome {
-            Ok(_) => permit.good(),
-            Err(error) => self.heed(permit, link, error),
+            Ok(_) => turn.permit.good(),
+            Err(error) => self.heed(turn, error),
         }
         outcome
     }
 
     /// A channel, within the deadline of a call.
-    pub async fn link(&self, operation: Operation) -> Result<Link, Error> {
+    async fn link(&self, operation: Operation) -> Result<Link, Error> {
         match timeout(self.options.deadline, self.connection.link()).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(why)) => {
                 self.reach.doubt();
-                Err(self.unavailable(operation, why.to_string()))
+                Err(unavailable(operation, why.to_string()))
             }
             Err(_) => {
                 self.reach.doubt();
@@ -151,22 +161,18 @@ impl Caller {
     }
 
     /// What an error means for more than the call itself.
-    fn heed(&self, permit: &Permit, link: &Link, error: &Error) {
+    fn heed(&self, turn: &Turn, error: &Error) {
         if error.code == Code::Unauthenticated as i32 {
-            self.connection.report(link.number, Trouble::Credentials);
+            self.connection.report(turn.link.number, Trouble::Credentials);
         }
         if error.code == Code::DeadlineExceeded as i32 {
-            self.connection.report(link.number, Trouble::Silent);
+            self.connection.report(turn.link.number, Trouble::Silent);
         }
         match error.class {
-            Class::Limited => permit.limited(),
+            Class::Limited => turn.permit.limited(),
             Class::Unavailable => self.reach.doubt(),
-            _ => permit.good(),
+            _ => turn.permit.good(),
         }
-    }
-
-    fn unavailable(&self, operation: Operation, why: String) -> Error {
-        Error::own(Class::Unavailable, Code::Unavailable, operation, why)
     }
 
     fn silent(&self, operation: Operation) -> Error {
@@ -208,6 +214,10 @@ impl Caller {
         }
         lacks.methods.insert(method, error.clone());
     }
+}
+
+fn unavailable(operation: Operation, why: String) -> Error {
+    Error::own(Class::Unavailable, Code::Unavailable, operation, why)
 }
 
 async fn send(

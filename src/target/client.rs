@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Code;
 
-use super::call::{Caller, Lacks, Options};
-use super::connection::Connection;
+use super::call::{Caller, Lacks, Options, Turn};
+use super::connection::{Connection, Trouble};
 use super::error::Error;
 use super::features::Facts;
-use super::limiter::{Limiter, Permit};
+use super::limiter::Limiter;
 use super::proof::{Owned, Vacant};
 use super::reach::Reach;
 use super::request::{self, Inputs};
@@ -70,11 +70,9 @@ impl Client {
     pub async fn get(&self, resource: &Resource, name: &str) -> Result<Option<DynamicMessage>, Error> {
         let inputs = Inputs { name, ..Inputs::default() };
         let caller = &self.0.caller;
-        let permit = caller.admit().await;
-        match caller
-            .first_of(&permit, Operation::Get, resource, resource.calls.get.iter().collect(), &inputs)
-            .await
-        {
+        let turn = caller.turn(Operation::Get).await?;
+        let calls = resource.calls.get.iter().collect();
+        match caller.first_of(&turn, Operation::Get, resource, calls, &inputs).await {
             Ok((call, answer)) => Ok(request::resource(call, &answer)),
             Err(error) if error.class == Class::Absent => Ok(None),
             Err(error) => Err(error),
@@ -92,8 +90,7 @@ impl Client {
     /// When the target can't be reached or refuses, or has no call for this.
     pub async fn facts(&self) -> Result<Facts, Error> {
         let (caller, features) = (&self.0.caller, &self.0.features);
-        let permit = caller.admit().await;
-        let link = caller.link(Operation::Get).await?;
+        let turn = caller.turn(Operation::Get).await?;
         let mut lacking = Error::own(
             Class::Unimplemented,
             Code::Unimplemented,
@@ -102,7 +99,7 @@ impl Client {
         );
         for method in &features.call {
             let empty = DynamicMessage::new(method.input());
-            match caller.unary(&permit, &link, Operation::Get, method, empty, &Vec::new).await {
+            match caller.unary(&turn, Operation::Get, method, empty, &Vec::new).await {
                 Err(error) if error.code == Code::Unimplemented as i32 => lacking = error,
                 outcome => return outcome.map(|answer| Facts::read(features, &answer)),
             }
@@ -113,7 +110,7 @@ impl Client {
     /// Creates; where nothing is known of the name, only by a call that fails if it exists.
     pub(super) async fn create(
         &self,
-        permit: &Permit,
+        turn: &Turn,
         resource: &Resource,
         message: &DynamicMessage,
         proof: Vacant,
@@ -122,14 +119,14 @@ impl Client {
         let calls = resource.calls.create.iter().chain(replacing).collect();
         let name = resource.metadata.name.text(message);
         let inputs = Inputs { resource: Some(message), name: &name, ..Inputs::default() };
-        let made = self.0.caller.first_of(permit, Operation::Create, resource, calls, &inputs).await;
+        let made = self.0.caller.first_of(turn, Operation::Create, resource, calls, &inputs).await;
         made.map(|(call, answer)| request::resource(call, &answer))
     }
 
     /// Replaces what was read, carrying its revision; without one where the API has none or the server no such call.
     pub(super) async fn update(
         &self,
-        permit: &Permit,
+        turn: &Turn,
         resource: &Resource,
         mut message: DynamicMessage,
         proof: &Owned,
@@ -144,31 +141,26 @@ impl Client {
             revision: &proof.revision,
             ..Inputs::default()
         };
-        let made = self.0.caller.first_of(permit, Operation::Update, resource, calls, &inputs).await;
+        let made = self.0.caller.first_of(turn, Operation::Update, resource, calls, &inputs).await;
         made.map(|(call, answer)| request::resource(call, &answer))
     }
 
     /// Deletes what was read.
-    pub(super) async fn delete(
-        &self,
-        permit: &Permit,
-        resource: &Resource,
-        proof: &Owned,
-    ) -> Result<(), Error> {
+    pub(super) async fn delete(&self, turn: &Turn, resource: &Resource, proof: &Owned) -> Result<(), Error> {
         let inputs = Inputs { name: &proof.name, revision: &proof.revision, ..Inputs::default() };
         let calls = resource.calls.delete.iter().collect();
-        self.0.caller.first_of(permit, Operation::Delete, resource, calls, &inputs).await.map(|_| ())
+        self.0.caller.first_of(turn, Operation::Delete, resource, calls, &inputs).await.map(|_| ())
     }
 
-    /// Waits for leave to make a call.
-    pub(super) async fn admit(&self) -> Permit {
-        self.0.caller.admit().await
+    /// Waits for leave to write, and for the way to the target.
+    pub(super) async fn turn(&self, operation: Operation) -> Result<Turn, Error> {
+        self.0.caller.turn(operation).await
     }
 
     /// One cheap call, whatever else is under way. Any answer will do that is not the target's absence.
     async fn probe(&self) -> Result<(), String> {
         let caller = &self.0.caller;
-        let link = caller.link(Operation::Get).await.map_err(|error| error.message)?;
+        let turn = caller.turn_to_probe(Operation::Get).await.map_err(|error| error.message)?;
         let (method, request) = match (&self.0.features.call.first(), &self.0.probe) {
             (Some(method), _) => ((*method).clone(), DynamicMessage::new(method.input())),
             (None, Some((_, call))) => {
@@ -177,10 +169,11 @@ impl Client {
             }
             (None, None) => return Ok(()),
         };
-        let permit = caller.limiter.uncounted();
-        match caller.unary(&permit, &link, Operation::Get, &method, request, &Vec::new).await {
+        match caller.unary(&turn, Operation::Get, &method, request, &Vec::new).await {
             Err(error) if error.class == Class::Unavailable => {
                 caller.forget_lacks();
+                // Perhaps there is a better way by now: another address, a new identity.
+                caller.connection.report(turn.link.number, Trouble::Silent);
                 Err(error.message)
             }
             _ => Ok(()),
@@ -215,11 +208,14 @@ impl Pages<'_> {
         };
         let inputs = Inputs { page, page_size: self.client.0.page_size, ..Inputs::default() };
         let caller = &self.client.0.caller;
-        let permit = caller.admit().await;
-        let (call, answer) = caller.first_of(&permit, Operation::List, self.resource, calls, &inputs).await?;
+        let turn = caller.turn(Operation::List).await?;
+        let (call, answer) = caller.first_of(&turn, Operation::List, self.resource, calls, &inputs).await?;
         let (found, next) = request::page(call, &answer);
-        // The same token again would be the same page, for ever.
-        self.at = if next.is_empty() || next == page { At::End } else { At::Page(call, next) };
+        if !next.is_empty() && next == page {
+            let text = "the server gives the same page again: the list can't be read to its end";
+            return Err(Error::own(Class::Other, Code::Internal, Operation::List, text));
+        }
+        self.at = if next.is_empty() { At::End } else { At::Page(call, next) };
         Ok(Some(found))
     }
 }

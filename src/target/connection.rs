@@ -8,7 +8,7 @@ use futures::future::{self, BoxFuture};
 use tonic::transport::{Channel, Endpoint};
 
 /// No quicker than servers allow: Go's gRPC servers close a connection that pings more often than they were told to
-/// bear, once a minute at Teleport's.
+/// bear, which may be once a minute.
 const KEEPALIVE: Duration = Duration::from_secs(90);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub trait Connection: Send + Sync + 'static {
 /// What a call can tell about its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing comes back, though nothing is closed.
+    /// Nothing comes back, or there is no connection.
     Silent,
     /// The target refuses the credentials.
     Credentials,

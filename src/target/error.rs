@@ -68,16 +68,17 @@ pub fn code_name(code: i32) -> &'static str {
     usize::try_from(code).ok().and_then(|index| CODES.get(index)).copied().unwrap_or("UNKNOWN")
 }
 
-/// An error and its causes, each said once.
+/// An error and its causes, each said once; what wraps them only to say that there is one is left out.
 fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(found) = cause {
-        let said = found.to_string();
-        if !text.contains(&said) {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let mut text = String::new();
+    for cause in causes.filter(|cause| !cause.is::<tonic::transport::Error>() || cause.source().is_none()) {
+        let said = cause.to_string();
+        if text.is_empty() {
+            text = said;
+        } else if !text.contains(&said) {
             text = format!("{text}: {said}");
         }
-        cause = found.source();
     }
     text
 }
@@ -105,11 +106,11 @@ mod tests {
 
     #[test]
     fn the_class_depends_on_the_operation() {
-        let status = Status::not_found("role x is not found");
+        let status = Status::not_found("widget x is not found");
         assert_eq!(Error::from_status(&status, Operation::Get, &errors(), &[]).class, Class::Absent);
         let created = Error::from_status(&status, Operation::Create, &errors(), &[]);
         assert_eq!((created.class, created.code_name()), (Class::Reference, "NOT_FOUND"));
-        assert_eq!(created.to_string(), "role x is not found");
+        assert_eq!(created.to_string(), "widget x is not found");
     }
 
     #[test]

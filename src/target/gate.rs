@@ -1,13 +1,14 @@
 //! The one way to write to a target: with proof of ownership, while writing is allowed, as one of a limited number, and
 //! with a line in the change log. Decides nothing about what to write.
+use std::fmt;
 use std::sync::Arc;
 
 use prost_reflect::DynamicMessage;
 use tokio::time::Instant;
 
+use super::call::Turn;
 use super::client::Client;
 use super::error::Error;
-use super::limiter::Permit;
 use super::proof::{Owned, Vacant};
 use crate::mapping::errors::{Class, Operation};
 use crate::mapping::plan::{Kind, Resource};
@@ -19,7 +20,7 @@ pub const CHANGE_LOG: &str = "change";
 pub type Permission = dyn Fn() -> Result<(), String> + Send + Sync;
 
 /// A write, and the proof that it may be done.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Write {
     /// Makes a resource.
     Create(DynamicMessage, Vacant),
@@ -36,6 +37,17 @@ impl Write {
             Self::Create(..) => Operation::Create,
             Self::Update(..) => Operation::Update,
             Self::Delete(..) => Operation::Delete,
+        }
+    }
+}
+
+/// Shows no value: it may be a secret.
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(_, proof) => f.debug_tuple("Create").field(proof).finish_non_exhaustive(),
+            Self::Update(_, proof) => f.debug_tuple("Update").field(proof).finish_non_exhaustive(),
+            Self::Delete(proof) => f.debug_tuple("Delete").field(proof).finish(),
         }
     }
 }
@@ -85,25 +97,27 @@ impl Gate {
         write: Write,
     ) -> Result<Option<DynamicMessage>, Refusal> {
         check_proof(&kind.resource, &write)?;
-        let permit = self.client.admit().await;
+        let operation = write.operation();
+        let turn = self.client.turn(operation).await?;
+        // Last of all: while waiting, leave may have been lost.
         (self.permission)().map_err(Refusal::Held)?;
-        let (operation, began) = (write.operation(), Instant::now());
-        let outcome = self.perform(&permit, &kind.resource, write).await;
+        let began = Instant::now();
+        let outcome = self.perform(&turn, &kind.resource, write).await;
         log(&kind.kubernetes.kind, name, operation, paths, &outcome, began);
         Ok(outcome?)
     }
 
     async fn perform(
         &self,
-        permit: &Permit,
+        turn: &Turn,
         resource: &Resource,
         write: Write,
     ) -> Result<Option<DynamicMessage>, Error> {
         let client = &self.client;
         match write {
-            Write::Create(message, proof) => client.create(permit, resource, &message, proof).await,
-            Write::Update(message, proof) => client.update(permit, resource, message, &proof).await,
-            Write::Delete(proof) => client.delete(permit, resource, &proof).await.map(|()| None),
+            Write::Create(message, proof) => client.create(turn, resource, &message, proof).await,
+            Write::Update(message, proof) => client.update(turn, resource, message, &proof).await,
+            Write::Delete(proof) => client.delete(turn, resource, &proof).await.map(|()| None),
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Desired {
     pub message: DynamicMessage,
     /// The references, to be filled in before the message is sent.
     pub secrets: Vec<SecretRef>,
+    /// Paths of members that may be references and hold something else: a text that nobody else should see.
+    pub literals: Vec<String>,
     /// All that is wrong or odd.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -61,7 +63,8 @@ pub fn desired(kind: &Kind, words: &Words, ownership: &Ownership, manifest: &Jso
     }
     present(&resource.shapes, resource.shapes.root(), &mut build.message);
     let Build { message, reader, .. } = build;
-    Desired { message, secrets: reader.secrets, diagnostics: reader.problems }
+    let Reader { secrets, literals, problems, .. } = reader;
+    Desired { message, secrets, literals, diagnostics: problems }
 }
 
 struct Build<'a> {
@@ -137,7 +140,10 @@ impl Build<'_> {
                 only.map(|only| {
                     let message =
                         format!("there is one resource of this kind, and its name is {}", quoted(only));
-                    Diagnostic::error(message).path(at.to_string()).help(format!("name it {only}"))
+                    Diagnostic::error(message)
+                        .path(at.to_string())
+                        .label("another name")
+                        .help(format!("name it {only}"))
                 })
             }
         };

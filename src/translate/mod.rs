@@ -7,7 +7,7 @@
 //! - [`secrets`]: references to Secrets in a custom resource.
 mod clock;
 pub mod compare;
-mod duration;
+pub mod duration;
 pub mod manifest;
 pub mod ordered;
 mod place;

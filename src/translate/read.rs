@@ -46,11 +46,13 @@ pub(super) struct Reader<'a> {
     custom: Option<&'a str>,
     pub problems: Vec<Diagnostic>,
     pub secrets: Vec<SecretRef>,
+    /// Paths of members that may be references and hold something else.
+    pub literals: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(shapes: &'a Shapes, custom: Option<&'a str>) -> Self {
-        Self { shapes, custom, problems: Vec::new(), secrets: Vec::new() }
+        Self { shapes, custom, problems: Vec::new(), secrets: Vec::new(), literals: Vec::new() }
     }
 
     /// The members of an object into its message.
@@ -148,8 +150,10 @@ impl<'a> Reader<'a> {
             Json::Null => return None,
             Json::Array(items) => items,
             _ => {
-                let help = (!json.is_object()).then(|| "write it as a list: [ … ]".to_owned());
-                self.refuse(member, Refusal::new("a list").help(help), json, at);
+                let is_text = matches!(&member.value, Shape::Repr(repr) if repr::accepts(repr, &member.field) == "a string");
+                let refusal = Refusal::new(if is_text { "a list of strings" } else { "a list" });
+                let help = if member.rules.secret { None } else { repr::as_list(json) };
+                self.refuse(member, refusal.help(help), json, at);
                 return None;
             }
         };
@@ -216,11 +220,13 @@ impl<'a> Reader<'a> {
             Json::Null => return None,
             Json::String(text) => text,
             _ => {
+                self.literals.push(at.to_string());
                 self.problems.push(Refusal::new("a string").found_hidden(json, at));
                 return None;
             }
         };
         if !text.starts_with(SCHEME) {
+            self.literals.push(at.to_string());
             return Some(Value::String(text.clone()));
         }
         match SecretRef::parse(text, self.custom.unwrap_or_default(), at) {
@@ -230,7 +236,7 @@ impl<'a> Reader<'a> {
                 Some(Value::String(shown))
             }
             Err(missing) => {
-                let problem = Diagnostic::error(missing).path(at.to_string());
+                let problem = Diagnostic::error(missing).path(at.to_string()).label("no reference");
                 self.problems.push(problem.help("write secret://NAME/KEY"));
                 None
             }
@@ -238,9 +244,12 @@ impl<'a> Reader<'a> {
     }
 
     fn refuse(&mut self, member: &Member, refusal: Refusal, json: &Json, at: &Place<'_>) {
-        let problem =
-            if member.rules.secret { refusal.found_hidden(json, at) } else { refusal.found(json, at) };
-        self.problems.push(problem);
+        if !member.rules.secret {
+            self.problems.push(refusal.found(json, at));
+            return;
+        }
+        self.literals.push(at.to_string());
+        self.problems.push(refusal.found_hidden(json, at));
     }
 }
 

@@ -7,6 +7,9 @@ use crate::diagnostic::Diagnostic;
 /// Longest piece of somebody's text that a message repeats, in characters.
 const LONGEST: usize = 40;
 
+/// Longest label, in characters: it stands to the right of the text.
+const LONGEST_LABEL: usize = 60;
+
 /// What a value should have been, and how to write it.
 #[derive(Debug)]
 pub struct Refusal {
@@ -34,14 +37,16 @@ impl Refusal {
 
     /// The diagnostic for a value that may not be repeated.
     pub fn found_hidden(self, json: &Json, at: &Place<'_>) -> Diagnostic {
-        self.diagnostic(kind_of(json), at)
+        self.diagnostic(&kind_of(json).replace("the ", "a "), at)
     }
 
     fn diagnostic(self, found: &str, at: &Place<'_>) -> Diagnostic {
         let Self { expected, help } = self;
+        let is_short = expected.chars().count() <= LONGEST_LABEL;
+        let label = if is_short { format!("expected {expected}") } else { "found here".to_owned() };
         Diagnostic::error(format!("expected {expected}, found {found}"))
             .path(at.to_string())
-            .label(format!("expected {expected}"))
+            .label(label)
             .maybe_help(help)
     }
 }

@@ -133,7 +133,8 @@ fn bool_word(json: &Json, at: &Place<'_>, problems: &mut Vec<Diagnostic>) -> Rea
     let is_true = TRUE.contains(&word.as_str());
     if !is_true && !FALSE.contains(&word.as_str()) {
         let message = format!("{} is no word for yes or no: it is taken for false", quoted(&word));
-        problems.push(Diagnostic::warning(message).path(at.to_string()).help("write true or false"));
+        let problem = Diagnostic::warning(message).path(at.to_string()).label("taken for false");
+        problems.push(problem.help("write true or false"));
     }
     Ok(Some(Value::Bool(is_true)))
 }
@@ -194,8 +195,7 @@ fn strings(json: &Json, expected: &str, at: &Place<'_>, problems: &mut Vec<Diagn
         Json::Null => return None,
         Json::Array(items) => items,
         _ => {
-            let help = json.as_str().map(|text| format!("write it as a list: [{}]", quoted(text)));
-            problems.push(Refusal::new(expected).help(help).found(json, at));
+            problems.push(Refusal::new(expected).help(as_list(json)).found(json, at));
             return None;
         }
     };
@@ -208,6 +208,16 @@ fn strings(json: &Json, expected: &str, at: &Place<'_>, problems: &mut Vec<Diagn
         }
     }
     Some(Value::List(read))
+}
+
+/// How to make a list of what is none.
+pub(super) fn as_list(json: &Json) -> Option<String> {
+    let shown = match json {
+        Json::String(text) => quoted(text),
+        Json::Bool(_) | Json::Number(_) => json.to_string(),
+        _ => return None,
+    };
+    Some(format!("write it as a list: [{shown}]"))
 }
 
 fn lists(
@@ -289,7 +299,7 @@ fn enum_names(
 ) -> Read {
     let Kind::Enum(found) = field.kind() else { return Ok(None) };
     let names: Vec<String> = found.values().map(|value| value.name().to_owned()).collect();
-    let expected = format!("one of {}", listed(names.iter().map(String::as_str)));
+    let expected = one_of(names.iter().map(String::as_str));
     let name = match json {
         Json::Null => return Ok(None),
         Json::String(name) => name,
@@ -310,7 +320,7 @@ fn enum_names(
 
 fn ignored_word(word: &str, expected: &str, at: &Place<'_>) -> Diagnostic {
     let message = format!("{} is not {expected}: it is left to the server", quoted(word));
-    Diagnostic::warning(message).path(at.to_string())
+    Diagnostic::warning(message).path(at.to_string()).label("left to the server")
 }
 
 /// An enum that is printed as numbers is still asked for in words.
@@ -326,11 +336,12 @@ fn words_of(words: &EnumWords) -> String {
         Printed::Number => spoken(number),
     });
     let shown: Vec<String> = shown.collect();
-    format!("one of {}", listed(shown.iter().map(String::as_str)))
+    one_of(shown.iter().map(String::as_str))
 }
 
-fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+    if words.len() == 1 { words.concat() } else { format!("one of {}", words.join(", ")) }
 }
 
 fn texts(value: &Value) -> impl Iterator<Item = Json> {

@@ -1,5 +1,7 @@
 //! A real Kubernetes API for tests: etcd and kube-apiserver on free loopback ports, with state in a temporary folder.
 //! It has no controllers and no kubelet, and must not outlive the test process, however that ends.
+#![allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -24,7 +26,6 @@ pub struct Kubernetes {
     api_server: Server,
     _etcd: Server,
     folder: TempDir,
-    url: String,
 }
 
 impl Kubernetes {
@@ -56,8 +57,9 @@ impl Kubernetes {
         let [client, peer, secure] = free_ports();
         let etcd = start_etcd(folder.path(), client, peer);
         let api_server = start_api_server(folder.path(), client, secure);
-        let started = Self { api_server, _etcd: etcd, folder, url: format!("https://127.0.0.1:{secure}") };
-        fs::write(started.kubeconfig(), kubeconfig(started.folder.path(), &started.url))
+        let started = Self { api_server, _etcd: etcd, folder };
+        let url = format!("https://127.0.0.1:{secure}");
+        fs::write(started.kubeconfig(), kubeconfig(started.folder.path(), &url))
             .expect("the kubeconfig is written");
         started.until_ready()?;
         Ok(started)
@@ -87,11 +89,6 @@ impl Kubernetes {
     /// The kubeconfig of the cluster's administrator.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
-    }
-
-    /// The address of the API server.
-    pub fn url(&self) -> &str {
-        &self.url
     }
 
     /// Makes a namespace of its own for a test: instances are shared.

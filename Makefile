@@ -1,0 +1,65 @@
+# What people and CI run. Everything that is fetched or built outside of `target/` goes into one cache folder.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# A recipe is one script, which ends with its first failure.
+.ONESHELL:
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/teleport-operator
+export PEERS_CACHE ?= $(CACHE)/peers
+
+DENY_VERSION := 0.20.2
+DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+
+# Real peers for tests and the sandbox: a folder with kube-apiserver, etcd and kubectl, which may be given; and one with
+# an auth server made of Teleport's own types. A build that is in the cache takes no time.
+ASSETS = export KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/peers/build.sh kubernetes)}"
+TELEPORT = export TELEPORT_PEER_ASSETS="$${TELEPORT_PEER_ASSETS:-$$(tests/peers/build.sh teleport)}"
+PROTOS = "$$(tests/peers/build.sh teleport)/teleport-protos" \
+	-mappings mappings/teleport -newer proto/teleport/newer -out proto/teleport/official
+# As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
+GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \
+	GOPROXY="$$(go env GOPROXY | sed -E 's/[,|]direct$$//')" go -C tests/peers/teleport
+
+.PHONY: help
+help: ## list what there is to make
+	@sed -nE 's/^([a-z]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: build
+build: ## build the program
+	cargo build --release --locked
+
+.PHONY: sandbox
+sandbox: ## try the operator on a real Kubernetes API, with no Teleport at all
+	$(ASSETS)
+	cargo run --release --locked -- sandbox
+
+.PHONY: peers
+peers: ## build the real peers that tests run against (minutes, the first time)
+	tests/peers/build.sh all
+
+.PHONY: test
+test: peers ## run all tests, those against real peers included
+	$(ASSETS); $(TELEPORT)
+	cargo test --workspace --locked
+	$(GO) test ./...
+
+.PHONY: lint
+lint: $(DENY) ## check style, dependencies, and that generated files are current
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(DENY) --locked check bans licenses sources
+	$(PROTOS) -check
+	unformatted="$$(gofmt -l tests/peers)"; [ -z "$$unformatted" ] || { echo "not gofmt: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+
+.PHONY: proto
+proto: ## print proto/teleport/official anew, from the Go API module, as far as the mappings reach
+	$(PROTOS)
+
+.PHONY: bench
+bench: ## run the benchmarks
+	cargo bench --locked
+
+$(DENY):
+	cargo install --locked cargo-deny@$(DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(DENY_VERSION)

@@ -1,0 +1,377 @@
+//! The composition root: takes the configuration apart, builds the parts, wires and runs them until told to stop.
+//! Holds no logic of its own beyond who is told what, and in which order things end.
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use futures::StreamExt as _;
+use kube::Client as Kubernetes;
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use tokio::sync::watch::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::kube::events::Events;
+use crate::kube::lease::{self, Claim};
+use crate::kube::watch::{self as kube_watch, Event, Lists};
+use crate::kube::{connect, secrets};
+use crate::mapping::plan::{Kind, Target};
+use crate::ops::health::{Fact, Health};
+use crate::ops::metrics::Metrics;
+use crate::ops::server;
+use crate::sync::cluster::{RealCluster, api_resource};
+use crate::sync::engine::{Engine, Observer};
+use crate::sync::queue::{Lane, Turn};
+use crate::sync::remote::RealRemote;
+use crate::sync::scan::scan;
+use crate::target::call;
+use crate::target::client::Client;
+use crate::target::connection::{Connection, Plaintext};
+use crate::target::gate::Gate;
+use crate::target::reach::State;
+use crate::teleport::connect::IdentityFile;
+
+/// How long passes under way may take to end after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long one call to the target may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Name under which events are reported and metrics stand.
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// All that a process is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Kubeconfig file, instead of those that are found by themselves.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig, instead of the current one.
+    pub context: Option<String>,
+    /// Namespaces whose objects are synced.
+    pub namespaces: Vec<String>,
+    /// How the target is reached.
+    pub connect: Connect,
+    /// Name of the Lease by which one of several replicas is chosen, in the first namespace; none: there is one replica.
+    pub lease: Option<String>,
+    /// How often all resources are compared with what they should be.
+    pub sync_period: Duration,
+    /// Where metrics are served (`:8080`; empty or `0`: nowhere).
+    pub metrics: String,
+    /// Where health is served.
+    pub health: String,
+}
+
+/// How the target is reached.
+#[derive(Debug, Clone)]
+pub enum Connect {
+    /// With the identity in a file, directly at the address of an auth server.
+    Identity(PathBuf, String),
+    /// Without encryption or credentials.
+    Plaintext(String),
+}
+
+type TheEngine = Engine<RealCluster, RealRemote>;
+
+/// Runs until `stop`.
+///
+/// # Errors
+/// When a part can't be built: a bad address, no access to Kubernetes. What fails later is tried again instead.
+pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -> Result<()> {
+    let Config { kubeconfig, context, namespaces, connect, lease, sync_period, metrics, health } = config;
+    let kubernetes = connect::client(kubeconfig.as_deref(), context.as_deref()).await?;
+
+    let mut registry = Registry::with_prefix(NAME.replace('-', "_"));
+    let counters = Metrics::register(&mut registry, env!("CARGO_PKG_VERSION"));
+    let facts = Health::default();
+    let (watching, reaching) = (facts.require("watches synced"), facts.require("target reached"));
+
+    let connection: Arc<dyn Connection> = match &connect {
+        Connect::Plaintext(address) => Arc::new(Plaintext::new(address)?),
+        Connect::Identity(file, address) => Arc::new(IdentityFile::new(file, address)),
+    };
+    let observer = Arc::new(Counting(counters.clone()));
+    let options =
+        call::Options { deadline: DEADLINE, observer: Arc::clone(&observer) as Arc<dyn call::Observer> };
+    let client = Client::new(&target, connection, options);
+
+    let (election, elected) = match lease {
+        Some(name) => elect(&kubernetes, &namespaces, name),
+        None => (Election::Alone, None),
+    };
+    let permission = election.clone();
+    let gate = Gate::new(client.clone(), Arc::new(move || permission.check()));
+    let (events, _) = Events::start(kubernetes.clone(), NAME, &hostname());
+    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone());
+    let remote = RealRemote::new(client.clone(), gate);
+    let engine: Arc<TheEngine> = Engine::new(Arc::clone(&target), cluster, remote, observer);
+
+    // Served before anything is reached: that nothing is reached yet is what they are asked for.
+    let mut servers = JoinSet::new();
+    let ending = CancellationToken::new();
+    let shown = Arc::clone(&engine);
+    let pages = [
+        (server::listen(&health).await?, server::health_pages(facts)),
+        (server::listen(&metrics).await?, server::metrics_pages(registry, move || state(&shown))),
+    ];
+    for (listener, pages) in pages {
+        if let Some(listener) = listener {
+            servers.spawn(server::serve(listener, pages, ending.clone()));
+        }
+    }
+
+    let mut tasks = JoinSet::new();
+    let lists = lists(&kubernetes, &stop).await;
+    for kind in &target.kinds {
+        for namespace in &namespaces {
+            let (engine, counters) = (Arc::clone(&engine), counters.clone());
+            tasks.spawn(watch(
+                kubernetes.clone(),
+                Arc::clone(kind),
+                namespace.clone(),
+                lists,
+                engine,
+                counters,
+            ));
+        }
+    }
+    for namespace in &namespaces {
+        tasks.spawn(watch_secrets(kubernetes.clone(), namespace.clone(), lists, Arc::clone(&engine)));
+    }
+    let prober = client.clone();
+    tasks.spawn(async move { prober.keep_reaching().await });
+    tasks.spawn(follow(client, Arc::clone(&engine), reaching));
+    tasks.spawn(synced(Arc::clone(&engine), namespaces.clone(), watching));
+
+    election.won(&stop).await;
+    counters.leads(!stop.is_cancelled());
+    tasks.spawn(scans(Arc::clone(&engine), sync_period));
+    let running = tokio::spawn(Arc::clone(&engine).run(election.term(&stop)));
+    stop.cancelled().await;
+    info!("stopping: no new work is begun");
+    if timeout(DRAIN, running).await.is_err() {
+        warn!("some work did not end in time; it is finished at the next start");
+    }
+    // Only now: until here our writes needed the Lease.
+    drop(tasks);
+    if let Some((elected, released)) = elected {
+        elected.cancel();
+        let _ = timeout(DEADLINE, released).await;
+    }
+    ending.cancel();
+    while servers.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Whether this replica may write.
+#[derive(Debug, Clone)]
+enum Election {
+    Alone,
+    Among(Receiver<Claim>),
+}
+
+impl Election {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Among(claim) if !claim.borrow().is_current() => {
+                Err("another replica leads: this one does not write".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until this replica may write, or is to stop.
+    async fn won(&self, stop: &CancellationToken) {
+        let Self::Among(claim) = self else { return };
+        let mut claim = claim.clone();
+        let _ = stop.run_until_cancelled(claim.wait_for(Claim::is_current)).await;
+    }
+
+    /// Ends when told to, or when the claim is lost: then the process ends, and begins anew as a candidate.
+    fn term(&self, stop: &CancellationToken) -> CancellationToken {
+        if let Self::Among(claim) = self {
+            let (mut claim, stop) = (claim.clone(), stop.clone());
+            tokio::spawn(async move {
+                let lost = claim.wait_for(|claim| !claim.is_current());
+                if stop.run_until_cancelled(lost).await.is_some() {
+                    warn!("the Lease is lost: another replica leads now");
+                    stop.cancel();
+                }
+            });
+        }
+        stop.clone()
+    }
+}
+
+type Elected = Option<(CancellationToken, tokio::task::JoinHandle<()>)>;
+
+fn elect(kubernetes: &Kubernetes, namespaces: &[String], name: String) -> (Election, Elected) {
+    let namespace = namespaces.first().cloned().unwrap_or_default();
+    let config = lease::Config::new(namespace, name, lease::identity(&hostname()));
+    let stop = CancellationToken::new();
+    let (claim, released) = lease::start(kubernetes, config, stop.clone());
+    (Election::Among(claim), Some((stop, released)))
+}
+
+/// In a pod, the pod's name.
+fn hostname() -> String {
+    std::env::var("HOSTNAME").unwrap_or_else(|_| NAME.to_owned())
+}
+
+/// The best way to list; asked until Kubernetes answers.
+async fn lists(kubernetes: &Kubernetes, stop: &CancellationToken) -> Lists {
+    while !stop.is_cancelled() {
+        match Lists::of(kubernetes).await {
+            Ok(lists) => return lists,
+            Err(error) => warn!(%error, "Kubernetes does not answer yet"),
+        }
+        stop.run_until_cancelled(sleep(Duration::from_secs(1))).await;
+    }
+    Lists::Paged
+}
+
+async fn watch(
+    kubernetes: Kubernetes,
+    kind: Arc<Kind>,
+    namespace: String,
+    lists: Lists,
+    engine: Arc<TheEngine>,
+    counters: Metrics,
+) {
+    let name: Arc<str> = kind.kubernetes.kind.as_str().into();
+    let resource = api_resource(&kind.kubernetes);
+    let mut events = std::pin::pin!(kube_watch::watch(&kubernetes, &resource, Some(&namespace), lists));
+    while let Some(event) = events.next().await {
+        counters.watched(&name, event.name());
+        match &event {
+            Event::Restarted => counters.restarted(&name),
+            Event::Missing => {
+                info!(kind = %name, "CRD not deployed in the cluster: its kind is skipped until it is")
+            }
+            Event::Failed(error) => warn!(kind = %name, %error, "watch broke; it goes on by itself"),
+            _ => {}
+        }
+        engine.event(&name, Some(&namespace), event);
+    }
+}
+
+async fn watch_secrets(kubernetes: Kubernetes, namespace: String, lists: Lists, engine: Arc<TheEngine>) {
+    let mut events = std::pin::pin!(secrets::watch(&kubernetes, &namespace, lists));
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Applied(secret) => {
+                engine.secret(&secret.namespace, &secret.name, &secret.resource_version)
+            }
+            Event::Deleted(secret) => engine.secret(&secret.namespace, &secret.name, ""),
+            Event::Failed(error) => warn!(%error, "watch of Secrets broke; it goes on by itself"),
+            _ => {}
+        }
+    }
+}
+
+/// Tells the engine when the target can be reached and what it can do.
+async fn follow(client: Client, engine: Arc<TheEngine>, reaching: Fact) {
+    let mut state = client.reach().subscribe();
+    loop {
+        let now = state.borrow_and_update().clone();
+        match now {
+            State::Unknown => reaching.lacks("not tried yet"),
+            State::Down(why) => reaching.lacks(why),
+            State::Up => {
+                match client.facts().await {
+                    Ok(facts) => {
+                        let (cluster, version) = (facts.cluster, facts.version);
+                        info!(?cluster, ?version, "target says what it is");
+                        engine.features(facts.features);
+                    }
+                    Err(error) => warn!(%error, "the target does not say what it can do"),
+                }
+                reaching.holds();
+                engine.reachable();
+            }
+        }
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reports when all watches have given their objects.
+async fn synced(engine: Arc<TheEngine>, namespaces: Vec<String>, watching: Fact) {
+    loop {
+        let missing: BTreeSet<_> = engine
+            .target()
+            .kinds
+            .iter()
+            .map(|kind| kind.kubernetes.kind.as_str())
+            .filter(|kind| namespaces.iter().any(|ns| !engine.is_settled(&Arc::from(*kind), Some(ns))))
+            .collect();
+        if missing.is_empty() {
+            watching.holds();
+            return;
+        }
+        watching.lacks(format!("waiting for {}", missing.into_iter().collect::<Vec<_>>().join(", ")));
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Looks for drift, now and then; what is found is spread over a tenth of the time.
+async fn scans(engine: Arc<TheEngine>, period: Duration) {
+    loop {
+        sleep(period).await;
+        for (kind, failure) in scan(&engine, period / 10).await {
+            warn!(kind, error = failure.message, "could not be scanned for drift");
+        }
+    }
+}
+
+fn state(engine: &TheEngine) -> serde_json::Value {
+    json!({
+        "target": engine.target().name,
+        "kinds": engine.target().kinds.iter().map(|kind| &kind.kubernetes.kind).collect::<Vec<_>>(),
+        "queue": {"edit": engine.depth(Lane::Edit), "background": engine.depth(Lane::Background)},
+        "objects": engine.counts(),
+    })
+}
+
+/// Feeds the metrics.
+struct Counting(Metrics);
+
+impl Observer for Counting {
+    fn pass(&self, turn: &Turn, outcome: &'static str, took: Duration) {
+        let lane = match turn.lane {
+            Lane::Edit => "edit",
+            Lane::Background => "background",
+        };
+        self.0.reconciled(&turn.key.kind, outcome, took);
+        self.0.waited(lane, turn.waited);
+    }
+
+    fn wrote(&self, kind: &str, verb: &'static str) {
+        self.0.wrote(&Arc::from(kind), verb);
+    }
+}
+
+impl call::Observer for Counting {
+    fn called(&self, method: &str, code: &'static str, took: Duration) {
+        self.0.called(&Arc::from(method), code, took);
+    }
+}
+
+/// The namespaces that were asked for, or the one that this process is in.
+///
+/// # Errors
+/// When nobody says which, or what they say can't be one.
+pub fn namespaces(flags: &[String]) -> Result<Vec<String>> {
+    let environment = std::env::var("POD_NAMESPACE").ok();
+    let resolve = |flag: Option<&str>| {
+        connect::namespace(flag, environment.as_deref(), connect::NAMESPACE_FILE.as_ref())
+            .context("no namespace")
+    };
+    match flags {
+        [] => Ok(vec![resolve(None)?]),
+        flags => flags.iter().map(|flag| resolve(Some(flag))).collect(),
+    }
+}

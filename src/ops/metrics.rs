@@ -1,0 +1,254 @@
+//! What the process counts about its work, for Prometheus. Labels are kinds, verbs and outcomes, never names of objects:
+//! their number must not grow with the cluster.
+use std::{sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+        info::Info,
+    },
+    registry::Registry,
+};
+
+/// Bounds for calls and passes, in seconds: from a pass that does nothing to a call that runs into its timeout.
+const QUICK: [f64; 12] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// Bounds for what may wait for others, in seconds: up to an hour.
+const PATIENT: [f64; 10] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+
+/// Which bounds a family's histograms have.
+#[derive(Debug, Clone, Copy)]
+struct Bounds(&'static [f64]);
+
+impl MetricConstructor<Histogram> for Bounds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+type Counters<L> = Family<L, Counter>;
+type Gauges<L> = Family<L, Gauge>;
+type Histograms<L> = Family<L, Histogram, Bounds>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    kind: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    kind: Arc<str>,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByLane {
+    lane: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKindAndLane {
+    kind: Arc<str>,
+    lane: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByMethod {
+    method: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByMethodAndCode {
+    method: Arc<str>,
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByVerb {
+    kind: Arc<str>,
+    verb: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByState {
+    kind: Arc<str>,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByType {
+    kind: Arc<str>,
+    r#type: &'static str,
+}
+
+/// All metrics of the process. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    reconcile: Counters<ByOutcome>,
+    reconcile_duration: Histograms<ByKind>,
+    queue_depth: Gauges<ByKindAndLane>,
+    queue_wait: Histograms<ByLane>,
+    api_requests: Counters<ByMethodAndCode>,
+    api_request_duration: Histograms<ByMethod>,
+    kubernetes_writes: Counters<ByVerb>,
+    objects: Gauges<ByState>,
+    watch_events: Counters<ByType>,
+    watch_restarts: Counters<ByKind>,
+    time_to_ready: Histograms<ByKind>,
+    leader: Gauge,
+}
+
+impl Metrics {
+    /// Makes the metrics and registers them; their names begin with the registry's prefix. `version` is the program's.
+    pub fn register(registry: &mut Registry, version: &str) -> Self {
+        let (quick, patient) = (Bounds(&QUICK), Bounds(&PATIENT));
+        let metrics = Self {
+            reconcile: Family::default(),
+            reconcile_duration: Family::new_with_constructor(quick),
+            queue_depth: Family::default(),
+            queue_wait: Family::new_with_constructor(patient),
+            api_requests: Family::default(),
+            api_request_duration: Family::new_with_constructor(quick),
+            kubernetes_writes: Family::default(),
+            objects: Family::default(),
+            watch_events: Family::default(),
+            watch_restarts: Family::default(),
+            time_to_ready: Family::new_with_constructor(patient),
+            leader: Gauge::default(),
+        };
+        metrics.register_all(registry);
+        let build = Info::new([("version", version.to_owned())]);
+        registry.register("build", "The program that runs", build);
+        metrics
+    }
+
+    /// The encoder adds `_total` to counters and a full stop to every help text.
+    fn register_all(&self, registry: &mut Registry) {
+        let all = self.clone();
+        registry.register("reconcile", "Passes by outcome", all.reconcile);
+        registry.register("reconcile_duration_seconds", "How long a pass takes", all.reconcile_duration);
+        registry.register("queue_depth", "Objects that wait for a pass", all.queue_depth);
+        registry.register("queue_wait_seconds", "How long an object waits for its pass", all.queue_wait);
+        registry.register("api_requests", "Calls to the target by gRPC code", all.api_requests);
+        registry.register(
+            "api_request_duration_seconds",
+            "How long a call to the target takes",
+            all.api_request_duration,
+        );
+        registry.register("kubernetes_writes", "Writes to Kubernetes", all.kubernetes_writes);
+        registry.register("objects", "Objects by state", all.objects);
+        registry.register("watch_events", "Events of Kubernetes watches", all.watch_events);
+        registry.register("watch_restarts", "Lists begun by Kubernetes watches", all.watch_restarts);
+        registry.register(
+            "time_to_ready_seconds",
+            "From an edit to its object being ready",
+            all.time_to_ready,
+        );
+        registry.register("leader", "Whether this replica is the one that writes", all.leader);
+    }
+
+    /// A pass ended.
+    pub fn reconciled(&self, kind: &Arc<str>, outcome: &'static str, took: Duration) {
+        self.reconcile.get_or_create(&ByOutcome { kind: kind.clone(), outcome }).inc();
+        self.reconcile_duration.get_or_create(&ByKind { kind: kind.clone() }).observe(took.as_secs_f64());
+    }
+
+    /// So many objects wait for a pass.
+    pub fn waiting(&self, kind: &Arc<str>, lane: &'static str, count: usize) {
+        set(&self.queue_depth, &ByKindAndLane { kind: kind.clone(), lane }, count);
+    }
+
+    /// An object waited so long for its pass.
+    pub fn waited(&self, lane: &'static str, time: Duration) {
+        self.queue_wait.get_or_create(&ByLane { lane }).observe(time.as_secs_f64());
+    }
+
+    /// A call to the target ended with this gRPC code.
+    pub fn called(&self, method: &Arc<str>, code: &'static str, took: Duration) {
+        self.api_requests.get_or_create(&ByMethodAndCode { method: method.clone(), code }).inc();
+        let took = took.as_secs_f64();
+        self.api_request_duration.get_or_create(&ByMethod { method: method.clone() }).observe(took);
+    }
+
+    /// Something was written to Kubernetes.
+    pub fn wrote(&self, kind: &Arc<str>, verb: &'static str) {
+        self.kubernetes_writes.get_or_create(&ByVerb { kind: kind.clone(), verb }).inc();
+    }
+
+    /// So many objects are in this state.
+    pub fn objects(&self, kind: &Arc<str>, state: &'static str, count: usize) {
+        set(&self.objects, &ByState { kind: kind.clone(), state }, count);
+    }
+
+    /// A watch gave an event.
+    pub fn watched(&self, kind: &Arc<str>, r#type: &'static str) {
+        self.watch_events.get_or_create(&ByType { kind: kind.clone(), r#type }).inc();
+    }
+
+    /// A watch began a list.
+    pub fn restarted(&self, kind: &Arc<str>) {
+        self.watch_restarts.get_or_create(&ByKind { kind: kind.clone() }).inc();
+    }
+
+    /// An object became ready so long after its edit.
+    pub fn became_ready(&self, kind: &Arc<str>, after: Duration) {
+        self.time_to_ready.get_or_create(&ByKind { kind: kind.clone() }).observe(after.as_secs_f64());
+    }
+
+    /// Whether this replica is the one that writes.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+}
+
+fn set<L: Clone + std::hash::Hash + Eq>(gauges: &Gauges<L>, labels: &L, count: usize) {
+    gauges.get_or_create(labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_the_prefix_their_labels_and_values() {
+        let mut registry = Registry::with_prefix("widget_operator");
+        let metrics = Metrics::register(&mut registry, "1.2.3");
+        let (kind, method): (Arc<str>, Arc<str>) = ("Widget".into(), "w.Service/Get".into());
+        let blink = Duration::from_millis(3);
+        metrics.reconciled(&kind, "created", blink);
+        metrics.reconciled(&kind, "created", blink);
+        metrics.waiting(&kind, "edit", 7);
+        metrics.waited("edit", blink);
+        metrics.called(&method, "Ok", blink);
+        metrics.wrote(&kind, "status");
+        metrics.objects(&kind, "ready", 9);
+        metrics.watched(&kind, "applied");
+        metrics.restarted(&kind);
+        metrics.became_ready(&kind, blink);
+        metrics.leads(true);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "widget_operator_reconcile_total{kind=\"Widget\",outcome=\"created\"} 2",
+            "widget_operator_reconcile_duration_seconds_bucket{le=\"0.005\",kind=\"Widget\"} 2",
+            "widget_operator_reconcile_duration_seconds_bucket{le=\"0.001\",kind=\"Widget\"} 0",
+            "widget_operator_queue_depth{kind=\"Widget\",lane=\"edit\"} 7",
+            "widget_operator_queue_wait_seconds_count{lane=\"edit\"} 1",
+            "widget_operator_api_requests_total{method=\"w.Service/Get\",code=\"Ok\"} 1",
+            "widget_operator_api_request_duration_seconds_count{method=\"w.Service/Get\"} 1",
+            "widget_operator_kubernetes_writes_total{kind=\"Widget\",verb=\"status\"} 1",
+            "widget_operator_objects{kind=\"Widget\",state=\"ready\"} 9",
+            "widget_operator_watch_events_total{kind=\"Widget\",type=\"applied\"} 1",
+            "widget_operator_watch_restarts_total{kind=\"Widget\"} 1",
+            "widget_operator_time_to_ready_seconds_count{kind=\"Widget\"} 1",
+            "widget_operator_build_info{version=\"1.2.3\"} 1",
+            "widget_operator_leader 1",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line} is not in\n{text}");
+        }
+    }
+}

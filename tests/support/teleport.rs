@@ -1,0 +1,113 @@
+//! An auth server made of Teleport's own types for tests, on a free loopback port, with its files in a temporary folder.
+//! It must not outlive the test process, however that ends.
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to answer; it takes a tenth of a second on an idle machine.
+const START: Duration = Duration::from_secs(30);
+/// What the server says goes to this file.
+const LOG: &str = "teleport-auth.log";
+
+/// A running auth server; stopped and its folder removed when dropped.
+pub struct Teleport {
+    server: Server,
+    folder: TempDir,
+    address: String,
+}
+
+impl Teleport {
+    /// Starts a server whose reads do not lag behind writes.
+    pub fn start() -> Self {
+        Self::start_in(TempDir::new().expect("a folder"), "127.0.0.1:0")
+    }
+
+    /// Where it serves gRPC: `host:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The identity file of the operator.
+    pub fn identity(&self) -> PathBuf {
+        self.path("identity")
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    /// Ends it, and starts another one with other authorities in the same folder and at the same address.
+    pub fn replace(self) -> Self {
+        let Self { server, folder, address } = self;
+        drop(server);
+        fs::remove_file(folder.path().join("ready.json")).expect("it was ready");
+        Self::start_in(folder, &address)
+    }
+
+    fn start_in(folder: TempDir, listen: &str) -> Self {
+        let server = Server::start(folder.path(), &["-cache-lag", "0", "-listen", listen]);
+        let address = ready(folder.path());
+        Self { server, folder, address }
+    }
+}
+
+/// The server's process, killed when dropped and when the test process dies.
+struct Server(Child);
+
+impl Server {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        // The reader sees its input end even when the test process is killed by SIGKILL.
+        const GUARD: &str = r#"exec 3<&0; "$0" "$@" 3<&- & server=$!
+            { read -r _ <&3; kill -KILL $server; } & wait $server"#;
+        let guard = Command::new("sh")
+            .args(["-c", GUARD])
+            .arg(binary())
+            .arg("-dir")
+            .arg(folder)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(File::create(folder.join(LOG)).expect("a log file"))
+            .spawn();
+        Self(guard.expect("sh starts"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        // Its end is all that matters; there is nobody to tell of a failure.
+        let _ = self.0.wait();
+    }
+}
+
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/build.sh");
+        let built = Command::new(script).arg("teleport").stderr(Stdio::inherit()).output();
+        let built = built.expect("tests/peers/build.sh runs");
+        assert!(built.status.success(), "tests/peers/build.sh teleport failed");
+        Path::new(String::from_utf8(built.stdout).expect("a path in UTF-8").trim()).join("teleport-auth")
+    })
+}
+
+/// Waits until the server has written where it listens.
+fn ready(folder: &Path) -> String {
+    let began = Instant::now();
+    while began.elapsed() < START {
+        if let Ok(text) = fs::read(folder.join("ready.json")) {
+            let ready: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+            return ready["auth"].as_str().expect("an address").to_owned();
+        }
+        sleep(Duration::from_millis(20));
+    }
+    let log = fs::read_to_string(folder.join(LOG)).unwrap_or_else(|error| error.to_string());
+    panic!("the auth server did not start within {START:?}: {log}");
+}
