@@ -170,3 +170,36 @@ fn the_examples_are_accepted_and_there_is_one_for_each_kind() {
         assert!(!found.is_empty(), "{} has no example", kind.kubernetes.kind);
     }
 }
+
+#[test]
+fn a_name_rule_admits_the_only_name_alone() {
+    // In a group of its own, so that it is no definition of another test.
+    let mut sources = mapping::embedded_sources();
+    for source in &mut sources {
+        source.text = source.text.replace("\"resources.teleport.dev\"", "\"rules.example.org\"").replace(
+            "kind = \"TeleportAutoupdateConfigV1\"",
+            "kind = \"TeleportAutoupdateConfigV1\"\nname-rule = true",
+        );
+    }
+    let schema = mapping::embedded_schema().expect("the embedded interface is sound");
+    let (target, _) = mapping::load(&[sources], &schema).expect("the mappings are sound");
+    let kind = target.kinds.iter().find(|kind| kind.kubernetes.name_rule).expect("the rule is on");
+    let only = kind.resource.singleton.as_deref().expect("it has one name");
+
+    let cluster = Kubernetes::shared();
+    let definition = crd::crd(kind, &target.words);
+    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &definition.to_string());
+    let name = format!("crd/{}", crd::name(kind));
+    cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &name]);
+    let object = |name: &str| {
+        json!({
+            "apiVersion": kind.kubernetes.api_version(),
+            "kind": kind.kubernetes.kind,
+            "metadata": { "name": name, "namespace": "default" },
+            "spec": {},
+        })
+    };
+    let refused = apply(&cluster, &object("another")).expect_err("there is one name");
+    assert!(refused.contains(&format!("resource must be named \"{only}\"")), "{refused}");
+    apply(&cluster, &object(only)).expect("this is the name");
+}

@@ -48,12 +48,14 @@ pub struct Parsed {
 
 /// Reads all documents of a text; after a mistake goes on with the next one.
 pub fn parse(source: &Arc<Source>) -> Parsed {
-    let mut walk = Walk { source, parser: Parser::new_from_str(&source.text), parsed: Parsed::default() };
+    let parser = Parser::new_from_str(&source.text);
+    let mut walk = Walk { source, parser, depth: 0, parsed: Parsed::default() };
     loop {
         match walk.document() {
             Ok(true) => {}
             Ok(false) => return walk.parsed,
             Err(error) => {
+                walk.depth = 0;
                 walk.parsed.problems.push(syntax(source, &error));
                 if !matches!(walk.parser.proceed_next_document(), Ok(true)) {
                     return walk.parsed;
@@ -175,8 +177,13 @@ fn parent(path: &str) -> Option<&str> {
 struct Walk<'a> {
     source: &'a Arc<Source>,
     parser: Parser<'a, StrInput<'a>>,
+    /// How many lists and objects are open.
+    depth: usize,
     parsed: Parsed,
 }
+
+/// How deep values may be nested: as deep as the library reads them, which says so less plainly.
+const DEEPEST: usize = 64;
 
 impl<'a> Walk<'a> {
     /// Reads one document; false: there is none left.
@@ -222,11 +229,16 @@ impl<'a> Walk<'a> {
         spans: &mut Spans,
     ) -> Result<(), ScanError> {
         let start = range(span);
+        if self.depth == DEEPEST {
+            return Err(ScanError::new(span.start, "values are nested too deeply"));
+        }
+        self.depth += 1;
         let end = match event {
             Event::SequenceStart(..) => self.sequence(at, spans)?,
             Event::MappingStart(..) => self.mapping(at, spans)?,
             _ => start.end,
         };
+        self.depth -= 1;
         spans.values.insert(at.to_string(), Spot { key, value: start.start..end.max(start.start) });
         Ok(())
     }
@@ -286,6 +298,8 @@ impl<'a> Walk<'a> {
         };
         match serde_saphyr::from_str_with_options::<Json>(text, options) {
             Ok(Json::Null) => {}
+            // What stopped it has been said.
+            Err(_) if !is_sound => {}
             Ok(json) => {
                 let (spans, within) = (Arc::new(spans), String::new());
                 self.parsed.documents.push(Document { json, spans, within, is_sound });

@@ -228,8 +228,8 @@ impl Writer {
             }
             Format::Json => writeln!(out, "{:#}", print::resource(kind, message))?,
             Format::Textproto => {
-                let text =
-                    self.sorted(message)?.to_text_format_with_options(&FormatOptions::new().pretty(true));
+                let options = FormatOptions::new().pretty(true);
+                let text = with_letters(&self.sorted(message)?.to_text_format_with_options(&options));
                 let separator = if self.count > 0 { "\n" } else { "" };
                 let name = message.descriptor();
                 writeln!(out, "{separator}# proto-message: {}\n{}", name.full_name(), text.trim_end())?;
@@ -276,5 +276,54 @@ impl Writer {
         };
         let sorted = self.ordered.insert(ordered).sort(message);
         sorted.ok_or_else(|| anyhow::anyhow!("{} is of another interface", message.descriptor().full_name()))
+    }
+}
+
+/// The text form with its octal escapes as the letters that they are, where they are any: both mean the same.
+fn with_letters(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escape)) = rest.find('\\').map(|at| rest.split_at(at)) {
+        shown.push_str(before);
+        let (bytes, after) = octal(escape);
+        rest = if bytes.is_empty() { after_two(escape) } else { after };
+        match std::str::from_utf8(&bytes) {
+            Ok(letters) if !bytes.is_empty() => shown.push_str(letters),
+            _ => shown.push_str(&escape[..escape.len() - rest.len()]),
+        }
+    }
+    shown + rest
+}
+
+/// What comes after the first two characters.
+fn after_two(text: &str) -> &str {
+    text.char_indices().nth(2).map_or("", |(at, _)| &text[at..])
+}
+
+/// The bytes beyond ASCII that a text begins with in octal, and what comes after them.
+fn octal(text: &str) -> (Vec<u8>, &str) {
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some(digits) = rest.strip_prefix('\\').and_then(|rest| rest.get(..3)) {
+        let Ok(byte @ 128..) = u8::from_str_radix(digits, 8) else { break };
+        bytes.push(byte);
+        rest = &rest[4..];
+    }
+    (bytes, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_letters;
+
+    #[test]
+    fn escapes_of_letters_become_letters() {
+        let table = [
+            (r#"a: "Zo\303\253""#, r#"a: "Zoë""#),
+            (r#"a: "\\303\253 \\ \" \n""#, r#"a: "\\303\253 \\ \" \n""#),
+            (r#"a: "\377\001""#, r#"a: "\377\001""#),
+        ];
+        for (text, shown) in table {
+            assert_eq!(with_letters(text), shown);
+        }
     }
 }

@@ -5,12 +5,15 @@ use std::{
     time::Duration,
 };
 
+use http::Request;
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use tower::util::MapRequestLayer;
 
-use super::errors::chain;
+use super::{errors::chain, pace::Pace};
 
 /// Where a pod finds the namespace that it runs in.
 pub const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -60,7 +63,20 @@ pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
     config.read_timeout = Some(READ);
     // Else the time that a connection was idle before a request would count, too.
     config.reset_reader_on_write = true;
-    Client::try_from(config).map_err(|error| Failure::Client(chain(&error)))
+    let builder = ClientBuilder::try_from(config).map_err(|error| Failure::Client(chain(&error)))?;
+    Ok(builder.with_layer(&MapRequestLayer::new(up_to_date)).with_layer(&Pace::default()).build())
+}
+
+/// Makes a streamed list hold all that was written before it was asked for. The watcher asks for "any version", and gets
+/// what the server's cache happens to know: a server that lags would take us back in time.
+fn up_to_date<B>(mut request: Request<B>) -> Request<B> {
+    let query = request.uri().query().unwrap_or_default();
+    if query.contains("sendInitialEvents=true") && query.contains("resourceVersion=0") {
+        // An empty version asks for the newest one.
+        let text = request.uri().to_string().replace("resourceVersion=0", "resourceVersion=");
+        *request.uri_mut() = text.parse().unwrap_or_else(|_| request.uri().clone());
+    }
+    request
 }
 
 async fn of_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, Failure> {
@@ -142,6 +158,22 @@ mod tests {
         for name in ["A", "a_b", "-a", "a-", "a.b", &"a".repeat(64)] {
             let refused = namespace(Some(name), None, Path::new("none"));
             assert!(matches!(refused, Err(NoNamespace::Invalid(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_streamed_list_from_any_version_is_asked_for_anew() {
+        let sent = |uri: &str| up_to_date(Request::get(uri).body(()).unwrap()).uri().to_string();
+        assert_eq!(
+            sent("/apis/x/v1/ws?&watch=true&sendInitialEvents=true&resourceVersion=0"),
+            "/apis/x/v1/ws?&watch=true&sendInitialEvents=true&resourceVersion="
+        );
+        for same in [
+            "/api/v1/pods?&watch=true&resourceVersion=0",
+            "/apis/x/v1/ws?&sendInitialEvents=true",
+            "/version",
+        ] {
+            assert_eq!(sent(same), same);
         }
     }
 

@@ -9,6 +9,7 @@ pub mod events;
 pub mod finalizer;
 pub mod lease;
 pub mod object;
+mod pace;
 mod patch;
 pub mod secrets;
 pub mod status;

@@ -47,7 +47,7 @@ impl fmt::Debug for Found {
     }
 }
 
-/// Why there is no value. The texts are the official operator's (observed in its status conditions, Teleport 16.4).
+/// Why there is no value. The texts are those that the official operator's users know from its statuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is no such Secret.

@@ -22,7 +22,7 @@ use super::{
 /// How often to look for a kind that is not installed, at the least.
 const LOOK_FOR_KIND: Duration = Duration::from_secs(10);
 
-/// Objects a page: five times as many take 8 MiB more at 10,000 objects and are no faster [measured].
+/// Objects a page: five times as many take 8 MiB more at 10,000 objects and are no faster (measured).
 const PAGE: u32 = 100;
 
 /// What happened to the objects of a kind.
@@ -102,7 +102,8 @@ impl Lists {
     }
 }
 
-/// Watches the objects of a kind, in one namespace or in all.
+/// Watches the objects of a kind, in one namespace or in all. A list holds all that was written before it was asked for
+/// (with a client of [`super::connect`]; any other may be given what a lagging server's cache knows).
 pub fn watch(
     client: &Client,
     resource: &ApiResource,
@@ -128,7 +129,7 @@ where
         start,
         what,
         backoff: DefaultBackoff::default(),
-        pause: Duration::ZERO,
+        pause: None,
         missing: false,
     };
     stream::unfold(watch, |mut watch| async move { Some((watch.next().await, watch)) })
@@ -142,15 +143,18 @@ struct Watch<K, F> {
     start: F,
     what: String,
     backoff: DefaultBackoff,
-    /// How long to wait before the next try.
-    pause: Duration,
+    /// How long to wait before the next try, after one that failed.
+    pause: Option<Duration>,
     missing: bool,
 }
 
 impl<K, F: Fn() -> Inner<K>> Watch<K, F> {
     async fn next(&mut self) -> Event<K> {
         loop {
-            tokio::time::sleep(std::mem::take(&mut self.pause)).await;
+            // Not a sleep of zero: that takes a millisecond, for each object.
+            if let Some(pause) = self.pause.take() {
+                tokio::time::sleep(pause).await;
+            }
             let event = match self.inner.next().await {
                 Some(Ok(event)) => Some(self.seen(event)),
                 Some(Err(error)) => self.failed(&error),
@@ -180,15 +184,16 @@ impl<K, F: Fn() -> Inner<K>> Watch<K, F> {
     }
 
     fn failed(&mut self, error: &watcher::Error) -> Option<Event<K>> {
-        self.pause = self.backoff.next().unwrap_or(LOOK_FOR_KIND);
+        let pause = self.backoff.next().unwrap_or(LOOK_FOR_KIND);
         let failure = failure(&self.what, error);
         if must_list(error) {
             self.inner = (self.start)();
         }
         if failure.class != Class::Gone {
+            self.pause = Some(pause);
             return Some(Event::Failed(failure));
         }
-        self.pause = self.pause.min(LOOK_FOR_KIND);
+        self.pause = Some(pause.min(LOOK_FOR_KIND));
         (!std::mem::replace(&mut self.missing, true)).then_some(Event::Missing)
     }
 }
@@ -256,7 +261,7 @@ mod tests {
             start,
             what: "widgets".to_owned(),
             backoff: DefaultBackoff::default(),
-            pause: Duration::ZERO,
+            pause: None,
             missing: false,
         };
         (starts, stream::unfold(watch, |mut watch| async move { Some((watch.next().await, watch)) }))

@@ -45,7 +45,7 @@ pub fn api_resource(kubernetes: &Kubernetes) -> ApiResource {
 
 fn patched(outcome: Result<Outcome<Object>, Error>) -> Result<Patched, String> {
     match outcome {
-        Ok(Outcome::Done(object)) => Ok(Patched::Done(object)),
+        Ok(Outcome::Done(object)) => Ok(Patched::Done(Box::new(object))),
         Ok(Outcome::Gone) => Ok(Patched::Gone),
         Ok(Outcome::Conflict) => Ok(Patched::Conflict),
         Err(error) => Err(error.to_string()),

@@ -321,7 +321,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);
         }
-        state.store.put(key, memory, object.as_ref());
+        state.store.put(key, memory, object.as_deref());
         word(&finish.outcome)
     }
 

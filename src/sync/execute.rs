@@ -67,7 +67,7 @@ pub struct Pass<'a, C, R> {
 #[derive(Debug)]
 pub enum Ended {
     /// It went to its end; the object as it was last seen.
-    Finished(Finish, Object),
+    Finished(Finish, Box<Object>),
     /// The object is gone.
     Gone(Finish),
     /// The object is not as it was read: the pass is to be run again with it read afresh.
@@ -145,7 +145,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     async fn add_finalizer(&mut self) -> Option<Ended> {
         match self.pass.cluster.add_finalizer(self.pass.kind, &self.object).await {
             Ok(Patched::Done(object)) => {
-                self.object = object;
+                self.object = *object;
                 self.known.object.finalized = true;
                 None
             }
@@ -178,7 +178,12 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             self.memory.secrets.clear();
             self.known.secrets = Secrets::Ready;
         }
-        self.known.desired = Desired::Hash(compare::hash(&self.pass.kind.resource, &made.message));
+        let mut hash = compare::hash(&self.pass.kind.resource, &made.message);
+        if !made.literals.is_empty() {
+            // A secret that stands in the object itself is in no hash either: any edit may have been one of it.
+            hash.push_str(&format!("+g{}", self.object.generation()));
+        }
+        self.known.desired = Desired::Hash(hash);
         self.desired = Some(made.message);
         self.refs = made.secrets;
         None
@@ -369,7 +374,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         if let Some(note) = status::note(&finish, patch.as_ref()) {
             self.pass.cluster.tell(self.pass.kind, &self.object, note);
         }
-        let Some(patch) = patch else { return Ended::Finished(finish, self.object.clone()) };
+        let Some(patch) = patch else { return Ended::Finished(finish, Box::new(self.object.clone())) };
         match self.pass.cluster.patch_status(self.pass.kind, &self.object, &patch).await {
             Ok(Patched::Done(object)) => Ended::Finished(finish, object),
             other => ended(other),

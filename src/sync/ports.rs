@@ -14,7 +14,7 @@ use crate::target::gate::Write;
 #[derive(Debug, Clone)]
 pub enum Patched {
     /// It is applied; this is the object now.
-    Done(Object),
+    Done(Box<Object>),
     /// The object is gone, or is another one of the same name.
     Gone,
     /// It was not as it had been read.

@@ -55,7 +55,6 @@ struct State {
 struct Turns {
     kinds: VecDeque<Arc<str>>,
     objects: HashMap<Arc<str>, VecDeque<Key>>,
-    len: usize,
 }
 
 /// A pass to run.
@@ -215,7 +214,6 @@ impl Turns {
             self.kinds.push_back(kind);
         }
         objects.push_back(key);
-        self.len += 1;
     }
 
     /// The first object, of the kinds in turn that have room, that is still meant; others are dropped on the way.
@@ -224,8 +222,9 @@ impl Turns {
             let kind = self.kinds.pop_front()?;
             let mut found = None;
             if let Some(objects) = self.objects.get_mut(&kind).filter(|_| has_room(&kind)) {
-                while let (None, Some(key)) = (&found, objects.pop_front()) {
-                    self.len -= 1;
+                while found.is_none()
+                    && let Some(key) = objects.pop_front()
+                {
                     found = Some(key).filter(&is_meant);
                 }
             }

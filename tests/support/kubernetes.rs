@@ -26,6 +26,7 @@ pub struct Kubernetes {
     api_server: Server,
     _etcd: Server,
     folder: TempDir,
+    url: String,
 }
 
 impl Kubernetes {
@@ -57,9 +58,9 @@ impl Kubernetes {
         let [client, peer, secure] = free_ports();
         let etcd = start_etcd(folder.path(), client, peer);
         let api_server = start_api_server(folder.path(), client, secure);
-        let started = Self { api_server, _etcd: etcd, folder };
         let url = format!("https://127.0.0.1:{secure}");
-        fs::write(started.kubeconfig(), kubeconfig(started.folder.path(), &url))
+        let started = Self { api_server, _etcd: etcd, folder, url };
+        fs::write(started.kubeconfig(), kubeconfig(started.folder.path(), &started.url))
             .expect("the kubeconfig is written");
         started.until_ready()?;
         Ok(started)
@@ -89,6 +90,11 @@ impl Kubernetes {
     /// The kubeconfig of the cluster's administrator.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
+    }
+
+    /// The address of the API server, with its scheme.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Makes a namespace of its own for a test: instances are shared.
