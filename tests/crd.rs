@@ -101,24 +101,6 @@ const YOUNGER: &str = "the message that we carry is older than the field";
 /// Every line must hold, and no other difference may be there.
 const DIFFERENCES: &[Difference] = &[
     Difference {
-        kinds: &[
-            "TeleportAccessList",
-            "TeleportAutoupdateConfigV1",
-            "TeleportBotV1",
-            "TeleportGithubConnector",
-            "TeleportLoginRule",
-            "TeleportOpenSSHServerV2",
-            "TeleportProvisionToken",
-            "TeleportRole",
-            "TeleportRoleV6",
-            "TeleportRoleV8",
-            "TeleportUser",
-        ],
-        paths: &[".status.teleportResourceID"],
-        what: "unknown",
-        why: "the official operator never gives it a value other than 0, and manifests have no status",
-    },
-    Difference {
         kinds: &["TeleportGithubConnector"],
         paths: &[".spec.user_matchers"],
         what: "unknown",

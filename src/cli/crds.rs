@@ -100,19 +100,11 @@ fn text(crd: &Value, format: Format) -> io::Result<String> {
 /// Named as the official files are: group, and plural without what all kinds start with.
 fn file_name(kind: &Kind, target: &Target, format: Format) -> String {
     let kubernetes = &kind.kubernetes;
-    let plural = kubernetes.plural.strip_prefix(prefix(target)).unwrap_or(&kubernetes.plural);
+    let prefix = target.words.kind_prefix.to_lowercase();
+    let plural = kubernetes.plural.strip_prefix(&prefix).unwrap_or(&kubernetes.plural);
     let extension = match format {
         Format::Yaml => "yaml",
         Format::Json => "json",
     };
     format!("{}_{plural}.{extension}", kubernetes.group)
-}
-
-/// What the names of all kinds start with: what their short names lack.
-fn prefix(target: &Target) -> &str {
-    let of = |kind: &'_ Kind| {
-        let short = kind.kubernetes.short_names.iter();
-        short.filter_map(|name| kind.kubernetes.plural.strip_suffix(name.as_str())).map(str::len).min()
-    };
-    target.kinds.iter().find_map(|kind| Some(&kind.kubernetes.plural[..of(kind)?])).unwrap_or_default()
 }

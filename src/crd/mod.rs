@@ -9,8 +9,12 @@ use crate::mapping::plan::{Kind, Words};
 /// The `apiextensions.k8s.io/v1` CustomResourceDefinition of a kind. The same plan gives the same value, byte for byte.
 pub fn crd(kind: &Kind, words: &Words) -> Value {
     let kubernetes = &kind.kubernetes;
-    let versions: Vec<Value> =
-        kubernetes.versions.iter().enumerate().map(|(index, name)| version(kind, name, index == 0)).collect();
+    let versions: Vec<Value> = kubernetes
+        .versions
+        .iter()
+        .enumerate()
+        .map(|(index, name)| version(kind, words, name, index == 0))
+        .collect();
     let mut names = json!({
         "kind": kubernetes.kind,
         "listKind": format!("{}List", kubernetes.kind),
@@ -34,12 +38,12 @@ pub fn name(kind: &Kind) -> String {
     format!("{}.{}", kind.kubernetes.plural, kind.kubernetes.group)
 }
 
-fn version(kind: &Kind, name: &str, storage: bool) -> Value {
+fn version(kind: &Kind, words: &Words, name: &str, storage: bool) -> Value {
     let mut version = json!({
         "name": name,
         "served": true,
         "storage": storage,
-        "schema": { "openAPIV3Schema": root(kind) },
+        "schema": { "openAPIV3Schema": root(kind, words) },
         "subresources": { "status": {} },
     });
     let columns = columns(kind);
@@ -60,7 +64,7 @@ fn columns(kind: &Kind) -> Vec<Value> {
     columns
 }
 
-fn root(kind: &Kind) -> Value {
+fn root(kind: &Kind, words: &Words) -> Value {
     let mut spec = schema::spec(&kind.resource);
     spec["description"] = json!(description(kind));
     let mut root = json!({
@@ -71,7 +75,7 @@ fn root(kind: &Kind) -> Value {
             "kind": { "type": "string", "description": "The kind of this resource." },
             "metadata": { "type": "object" },
             "spec": spec,
-            "status": status::schema(),
+            "status": status::schema(words),
         },
     });
     let singleton = kind.resource.singleton.as_ref().filter(|_| kind.kubernetes.name_rule);

@@ -134,6 +134,7 @@ static TARGET_KUBERNETES: &[Key] = &[
     required("category", Takes::Text, "Category, for `kubectl get CATEGORY`."),
     required("finalizer", Takes::Text, "Finalizer that holds an object until its resource is gone."),
     required("annotations", Takes::Table(ANNOTATIONS), "Names of annotations."),
+    key("status", Takes::Map(&Takes::Text), "Further integers that a status may hold, each with its format."),
 ];
 
 static ANNOTATIONS: &[Key] = &[

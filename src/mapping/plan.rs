@@ -44,6 +44,8 @@ impl Target {
 pub struct Words {
     /// API group of all kinds.
     pub group: String,
+    /// What the names of all kinds start with.
+    pub kind_prefix: String,
     /// Category of all kinds (`kubectl get CATEGORY`).
     pub category: String,
     /// Finalizer that holds an object until its resource is gone.
@@ -56,6 +58,9 @@ pub struct Words {
     pub description: String,
     /// Annotation on a Secret: names of the objects that may read it, or `*`.
     pub lookup: String,
+    /// Integers that a status may hold beside what the engine writes there, and their formats (`int64`): others write or
+    /// expect them.
+    pub status: BTreeMap<String, String>,
     /// Whether the specification could be translated.
     pub decoded: Condition,
     /// Whether the resource is ours.

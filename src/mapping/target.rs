@@ -41,14 +41,18 @@ fn words(table: &Table) -> Option<Words> {
     let annotations = kubernetes.table("annotations");
     let conditions = table.table("conditions");
     let text = |table: &Table, key| table.text(key).map(|text| text.text);
+    let status = kubernetes.table("status").entries();
+    let status = status.filter_map(|(name, node)| Some((name.text.clone(), node.text()?.text))).collect();
     Some(Words {
         group: text(kubernetes, "group")?,
+        kind_prefix: text(kubernetes, "kind-prefix")?,
         category: text(kubernetes, "category")?,
         finalizer: text(kubernetes, "finalizer")?,
         ignore: text(annotations, "ignore")?,
         keep: text(annotations, "keep")?,
         description: text(annotations, "description")?,
         lookup: text(annotations, "lookup")?,
+        status,
         decoded: condition(conditions.table("decoded"))?,
         owned: condition(conditions.table("owned"))?,
         synced: condition(conditions.table("synced"))?,

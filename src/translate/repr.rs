@@ -195,7 +195,12 @@ fn strings(json: &Json, expected: &str, at: &Place<'_>, problems: &mut Vec<Diagn
         Json::Null => return None,
         Json::Array(items) => items,
         _ => {
-            problems.push(Refusal::new(expected).help(as_list(json)).found(json, at));
+            // The elements are strings: a bare number or word of YAML needs quotes.
+            let text = match json {
+                Json::Bool(_) | Json::Number(_) => &Json::String(json.to_string()),
+                other => other,
+            };
+            problems.push(Refusal::new(expected).help(as_list(text)).found(json, at));
             return None;
         }
     };
