@@ -46,6 +46,15 @@ pub(super) fn spec(resource: &Resource) -> Value {
     }
 }
 
+/// The schemas of the members that stand beside the specification.
+pub(super) fn beside(resource: &Resource) -> impl Iterator<Item = (&str, Value)> {
+    let members = resource.root.iter().filter_map(|name| resource.shapes.root().member(name));
+    members.map(|member| {
+        let mut walk = Walk { shapes: &resource.shapes, within: Vec::new() };
+        (member.json.as_str(), walk.member(member))
+    })
+}
+
 /// The way down, to see a message that contains itself.
 struct Walk<'a> {
     shapes: &'a Shapes,
@@ -66,6 +75,10 @@ impl Walk<'_> {
             Many::List => json!({ "type": "array", "items": self.one(&member.value, &member.field) }),
             Many::Map => map(nullable(self.one(&member.value, &map_value(&member.field)))),
         });
+        if member.rules.fixed {
+            let message = "this is part of what identifies the resource: make another object for another one";
+            schema["x-kubernetes-validations"] = json!([{ "rule": "self == oldSelf", "message": message }]);
+        }
         if member.rules.secret {
             schema["description"] = json!(
                 "The value itself, or `secret://NAME/KEY` for the key of a Secret in the same namespace that \

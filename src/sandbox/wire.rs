@@ -20,6 +20,7 @@ pub(super) struct Asked {
 /// Reads a request; none where it carries other constants than the call: it is another call of the same method.
 pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -> Option<Asked> {
     let mut asked = Asked::default();
+    let mut parts = Vec::new();
     for assign in &call.request {
         match &assign.from {
             From::Resource => asked.resource = assign.to.message(request).cloned(),
@@ -29,6 +30,7 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
             From::PageSize => {
                 asked.page_size = assign.to.get(request).map(|size| whole(&size)).unwrap_or_default();
             }
+            From::Member(_) => parts.push(assign.to.text(request)),
             From::Constant(value) if assign.to.get(request).as_deref() != Some(value) => return None,
             From::Constant(_) => {}
         }
@@ -36,12 +38,17 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
     let metadata = &resource.metadata;
     if let Some(sent) = &asked.resource {
         asked.name = metadata.name.text(sent);
+        parts = resource.parts().map(|part| part.text(sent)).collect();
         if let Some(revision) = &metadata.revision {
             asked.revision = revision.text(sent);
         }
     }
     if let (true, Some(singleton)) = (asked.name.is_empty(), &resource.singleton) {
         asked.name.clone_from(singleton);
+    }
+    // Resources of one name are told apart by the other parts of what identifies them.
+    for part in parts {
+        asked.name = format!("{} in {part}", asked.name);
     }
     Some(asked)
 }

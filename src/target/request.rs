@@ -6,7 +6,7 @@ use crate::mapping::plan::{Answer, Call, From};
 /// What a request can be filled with; a call takes what it needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inputs<'a> {
-    /// The resource to write.
+    /// The resource to write; for a read or a deletion any message that says which one is meant, beside its name.
     pub resource: Option<&'a DynamicMessage>,
     /// The name of the resource meant.
     pub name: &'a str,
@@ -28,6 +28,7 @@ pub fn fill(call: &Call, inputs: &Inputs<'_>) -> DynamicMessage {
             From::Revision => Some(Value::String(inputs.revision.to_owned())),
             From::Page => Some(Value::String(inputs.page.to_owned())),
             From::PageSize => assign.to.last().map(|field| whole(inputs.page_size, &field.kind())),
+            From::Member(path) => inputs.resource.map(|resource| Value::String(path.text(resource))),
             From::Constant(value) => Some(value.clone()),
         };
         if let Some(value) = value {
