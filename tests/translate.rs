@@ -26,7 +26,7 @@ struct Vector {
 }
 
 /// Mappings of what the library that makes the vectors is too old for, or has no decoder for.
-const WITHOUT_VECTORS: [&str; 10] = [
+const WITHOUT_VECTORS: [&str; 13] = [
     "access_graph_settings",
     "app_auth_config",
     "classifier",
@@ -36,13 +36,15 @@ const WITHOUT_VECTORS: [&str; 10] = [
     "inference_secret",
     "network_restrictions",
     "retrieval_model",
+    "scoped_role",
+    "scoped_role_assignment",
+    "scoped_token",
     "sigstore_policy",
 ];
 
 /// Kinds that can't be kept in step: a resource without labels can't be marked as ours, and one that can't be updated
 /// not be changed.
-const WITHOUT_MAPPING: [&str; 3] =
-    ["TeleportAccessListMemberV1", "TeleportDeviceV1", "TeleportSPIFFEFederationV1"];
+const WITHOUT_MAPPING: [&str; 2] = ["TeleportDeviceV1", "TeleportSPIFFEFederationV1"];
 
 /// What a server makes of what it was sent, by vectors and path. One write is made for it; then the record of live as
 /// that write left it says that nobody else changed anything.
