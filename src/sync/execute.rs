@@ -225,7 +225,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             self.known.rereads += 1;
         }
         let resource = &self.pass.kind.resource;
-        self.known.live = match self.pass.remote.get(resource, self.name()).await {
+        let like = self.like();
+        self.known.live = match self.pass.remote.get(resource, self.name(), like.as_ref()).await {
             Ok(None) => Live::Absent,
             Ok(Some(live)) => {
                 let found = self.found(&live);
@@ -238,6 +239,14 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             failed.reread = true;
         }
         None
+    }
+
+    /// What says which resource is meant, where the name alone does not: as much as can be read of the object, also when
+    /// the rest of it is refused or was never translated.
+    fn like(&self) -> Option<DynamicMessage> {
+        let Target { words, ownership, .. } = self.pass.target;
+        self.pass.kind.resource.parts().next()?;
+        Some(manifest::desired(self.pass.kind, words, ownership, &self.object.json()).message)
     }
 
     /// The resource's name is the object's; a singleton has its own.
