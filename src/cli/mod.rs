@@ -80,9 +80,9 @@ fn embedded() -> Result<Target> {
 }
 
 fn run_operator(args: &run::Args) -> Result<ExitCode> {
-    let config = run::config(args)?;
-    run::start_log(args)?;
     let target = Arc::new(embedded()?);
+    let config = run::config(args, &target)?;
+    run::start_log(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async { crate::app::run(config, target, crate::ops::shutdown::on_signal()?).await })?;
     Ok(ExitCode::SUCCESS)
