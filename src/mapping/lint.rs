@@ -8,7 +8,8 @@ use super::grammar;
 use super::kind::{self, Context};
 use super::plan::{Kind, Target};
 use super::raw::{self, Document};
-use super::{target, types};
+use super::target;
+use super::types::{self, Types};
 use crate::diagnostic::{Diagnostic, Source, refused};
 use crate::schema::Schema;
 
@@ -18,7 +19,7 @@ const TYPES_FILE: &str = "types.toml";
 /// A target, and warnings about its files; or all mistakes.
 ///
 /// Files are told apart by the last part of their names: `target.toml`, `types.toml`, and mappings. They come in layers:
-/// what a later layer says of a Kubernetes kind, of the target or of types replaces what an earlier one says.
+/// what a later layer says of a Kubernetes kind, of the target or of one type replaces what an earlier one says.
 ///
 /// # Errors
 /// All diagnostics, when at least one is an error.
@@ -36,15 +37,16 @@ pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diag
         read.collect()
     };
     let targets = documents(Some(TARGET_FILE), grammar::TARGET);
-    let types = documents(Some(TYPES_FILE), grammar::TYPES);
-    let mappings = documents(None, grammar::MAPPING);
+    let types_files = documents(Some(TYPES_FILE), grammar::TYPES);
+    let mut mappings = documents(None, grammar::MAPPING);
+    drop_replaced(&mut mappings);
     let Some((_, target_file)) = targets.last() else {
         problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
         return Err(problems);
     };
     let common = target::resolve(target_file, schema, &mut problems);
-    let types =
-        types.last().map(|(_, document)| types::read(document, schema, &mut problems)).unwrap_or_default();
+    let mut types = Types::default();
+    types_files.iter().for_each(|(_, document)| types::read(document, schema, &mut types, &mut problems));
     let kubernetes = target_file.table.table("kubernetes");
     let word = |key| kubernetes.text(key).map(|text| text.text).unwrap_or_default();
     let (group, prefix) = (word("group"), word("kind-prefix"));
@@ -81,6 +83,22 @@ fn file_name(source: &Source) -> &str {
 
 fn folder(name: &str) -> &str {
     name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A mapping whose Kubernetes kinds all stand in later layers too is no part of the target: its mistakes are nobody's.
+fn drop_replaced(mappings: &mut Vec<(usize, Document)>) {
+    let kinds = |document: &Document| -> Vec<String> {
+        let kinds = document.table.list("kubernetes").iter();
+        kinds.filter_map(|node| Some(node.table()?.text("kind")?.text)).collect()
+    };
+    let mut last: HashMap<String, usize> = HashMap::new();
+    for (layer, document) in mappings.iter() {
+        last.extend(kinds(document).into_iter().map(|kind| (kind, *layer)));
+    }
+    mappings.retain(|(layer, document)| {
+        let kinds = kinds(document);
+        kinds.is_empty() || kinds.iter().any(|kind| last.get(kind) == Some(layer))
+    });
 }
 
 /// A kind of a later layer replaces one of an earlier layer; within a layer, two of a name are a mistake.

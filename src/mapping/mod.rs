@@ -36,6 +36,11 @@ pub fn embedded_schema() -> Result<Schema, Vec<Diagnostic>> {
     Schema::from_descriptor_set(DESCRIPTORS).map_err(broken)
 }
 
+/// The interface that the binary carries, as an encoded descriptor set.
+pub fn embedded_descriptors() -> &'static [u8] {
+    DESCRIPTORS
+}
+
 /// The mapping files that the binary carries.
 pub fn embedded_sources() -> Vec<Source> {
     MAPPINGS
