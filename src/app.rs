@@ -287,7 +287,7 @@ async fn follow(client: Client, engine: Arc<TheEngine>, reaching: Fact) {
                 match client.facts().await {
                     Ok(facts) => {
                         let (cluster, version) = (facts.cluster, facts.version);
-                        info!(?cluster, ?version, "target says what it is");
+                        info!(cluster, version, "target says what it is");
                         engine.features(facts.features);
                     }
                     Err(error) => warn!(%error, "the target does not say what it can do"),

@@ -388,6 +388,8 @@ fn after_failure(known: &Known, failed_write: &Failed) -> Option<Step> {
     let Failed { verb, failure, reread } = failed_write;
     let races = match (verb, failure.class) {
         (Verb::Create, Class::Exists) | (Verb::Update, Class::Conflict | Class::Absent) => true,
+        // An older server may only have the call that replaces: that one needs to know that nothing is there.
+        (Verb::Create, Class::Unimplemented) => *reread || known.live == Live::Unread,
         // What is missing is either the resource, and then it is made, or something that it refers to.
         (Verb::Update, Class::AbsentOrReference) => !*reread || known.live == Live::Absent,
         _ => false,

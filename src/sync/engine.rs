@@ -48,9 +48,11 @@ struct State {
     queue: Queue,
     store: Store,
     /// Objects that have one early try when any write goes through.
-    early: HashSet<Key>,
+    early: BTreeSet<Key>,
     /// Objects that wait for the target.
-    unreachable: HashSet<Key>,
+    unreachable: BTreeSet<Key>,
+    /// How often the target was said to be reachable.
+    reached: u64,
     /// Lists under way, with what they have given so far, by kind and namespace.
     lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
     /// Watches that have given all objects once.
@@ -75,8 +77,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let state = State {
             queue: Queue::new(bounds),
             store: Store::default(),
-            early: HashSet::new(),
-            unreachable: HashSet::new(),
+            early: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
+            reached: 0,
             lists: HashMap::new(),
             synced: HashSet::new(),
             missing: HashSet::new(),
@@ -138,13 +141,16 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         self.wake.notify_one();
     }
 
-    /// The target can be reached (again): who waited for it has its turn, spread over a second.
+    /// The target can be reached (again): who waited for it has its turn, spread over a second, and later the more often
+    /// it has come to nothing.
     pub fn reachable(&self) {
         let mut state = self.state();
+        state.reached += 1;
         let (waiting, now) = (std::mem::take(&mut state.unreachable), Instant::now());
         let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX).max(1);
         for (index, key) in (0u32..).zip(waiting) {
-            state.queue.push_at(key, now + SPREAD * index / count);
+            let pause = retry::returned(state.store.failures(&key));
+            state.queue.push_at(key, now + pause + SPREAD * index / count);
         }
         drop(state);
         self.wake.notify_one();
@@ -158,7 +164,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         state.features = Some(features);
         let depends = self.kinds.iter().filter(|(_, kind)| !kind.resource.requires.is_empty());
-        let keys: Vec<_> =
+        let keys: BTreeSet<_> =
             depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
         for key in keys {
             state.queue.push(key, Lane::Background, Instant::now());
@@ -247,6 +253,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Runs the pass of an object; gives a word for what came of it.
     async fn pass(&self, key: &Key) -> &'static str {
         let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
+        let reached = self.state().reached;
         let taken = self.state().store.take(key);
         let Some((body, mut memory)) = taken else { return "skipped" };
         let object = match body {
@@ -269,7 +276,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
         let pass = Pass { target, kind, key, cluster, remote, unsupported };
         let ended = execute::run(&pass, object, &mut memory).await;
-        self.ended(key, ended, memory)
+        self.ended(key, ended, memory, reached)
     }
 
     fn unsupported(&self, kind: &Kind) -> Option<String> {
@@ -282,7 +289,8 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         })
     }
 
-    fn ended(&self, key: &Key, ended: Ended, mut memory: Memory) -> &'static str {
+    /// Takes in what came of a pass. `reached` is how often the target had been reachable when it began.
+    fn ended(&self, key: &Key, ended: Ended, mut memory: Memory, reached: u64) -> &'static str {
         let (finish, object) = match ended {
             Ended::Finished(finish, object) => (finish, Some(object)),
             Ended::Gone(finish) => (finish, None),
@@ -299,6 +307,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
                 return "error";
             }
         };
+        if let Outcome::Failed(why) = &finish.outcome {
+            tracing::warn!(%key, %why, "not in sync");
+        }
         let now = Instant::now();
         let mut state = self.state();
         memory.failures = match finish.wake {
@@ -307,16 +318,20 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         };
         match finish.wake {
             Wake::Never => {}
-            Wake::Reachable => {
-                state.unreachable.insert(key.clone());
+            // It came back while the pass ran: nobody will say so again.
+            Wake::Reachable if state.reached != reached => {
+                state.queue.push_at(key.clone(), now + retry::returned(memory.failures));
             }
             Wake::Slow => state.queue.push_at(key.clone(), now + retry::SLOW),
-            Wake::Backoff | Wake::Early => {
+            // A call may fail on its own while the target answers all others: nobody says then that it is back.
+            Wake::Backoff | Wake::Early | Wake::Reachable => {
                 state.queue.push_at(key.clone(), now + retry::backoff(memory.failures, luck(key)));
             }
         }
-        if finish.wake == Wake::Early {
-            state.early.insert(key.clone());
+        match finish.wake {
+            Wake::Early => drop(state.early.insert(key.clone())),
+            Wake::Reachable => drop(state.unreachable.insert(key.clone())),
+            Wake::Never | Wake::Slow | Wake::Backoff => {}
         }
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);

@@ -66,7 +66,7 @@ pub struct Pass<'a, C, R> {
 /// What came of a pass.
 #[derive(Debug)]
 pub enum Ended {
-    /// It went to its end; the object as it was last seen.
+    /// It went to its end; the object as the pass acted on it.
     Finished(Finish, Box<Object>),
     /// The object is gone.
     Gone(Finish),
@@ -79,7 +79,9 @@ pub enum Ended {
 /// Runs a pass for an object.
 pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, memory: &mut Memory) -> Ended {
     if memory.record.is_none() {
-        memory.record = status::record(&object.status());
+        let status = object.status();
+        memory.record = status::record(&status);
+        memory.suspect |= !status::is_ready(&status);
     }
     let known = known(pass, &object, memory);
     let mut run = Run { pass, object, memory, known, desired: None, refs: Vec::new(), live: None };
@@ -363,6 +365,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         if matches!(finish.outcome, Outcome::InSync) && matches!(self.known.live, Live::Found(_)) {
             self.memory.suspect = false;
         }
+        // The record is of the last success. Whether it still holds, only live can tell.
+        self.memory.suspect |= matches!(finish.outcome, Outcome::Failed(_));
         // Remembered before it is written: a status that does not get through costs a comparison, not a second write.
         if let Some(record) = &finish.record {
             self.memory.record = Some(record.clone());
@@ -376,7 +380,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         }
         let Some(patch) = patch else { return Ended::Finished(finish, Box::new(self.object.clone())) };
         match self.pass.cluster.patch_status(self.pass.kind, &self.object, &patch).await {
-            Ok(Patched::Done(object)) => Ended::Finished(finish, object),
+            // Not as the patch left it: that may hold an edit or a deletion that this pass knows nothing of.
+            Ok(Patched::Done(_)) => Ended::Finished(finish, Box::new(self.object.clone())),
             other => ended(other),
         }
     }

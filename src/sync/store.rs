@@ -1,5 +1,5 @@
 //! The objects that the engine knows: small while they are in sync, with their body only while they wait in the queue.
-use std::collections::{HashMap, HashSet, hash_map};
+use std::collections::{BTreeSet, HashMap, hash_map};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::kube::object::{Key, Object};
 pub struct Store {
     objects: HashMap<Key, Entry>,
     /// Who refers to a Secret, by namespace and name.
-    readers: HashMap<(String, String), HashSet<Key>>,
+    readers: HashMap<(String, String), BTreeSet<Key>>,
     /// Who has a name.
     names: HashMap<Arc<str>, Vec<Key>>,
 }
