@@ -71,7 +71,8 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         None => run_operator(&cli.run, &cli.source),
         Some(Command::Run(args)) => run_operator(&args, &cli.source),
         Some(Command::Sandbox(args)) => {
-            chosen(&cli.source, &args.choice).and_then(|target| sandbox::run(&args, target)).map(exit_code)
+            let chosen = chosen(&cli.source, &args.choice);
+            chosen.and_then(|target| sandbox::run(&args, &cli.source, target)).map(exit_code)
         }
         Some(other) => print(&other, &cli.source),
     };
