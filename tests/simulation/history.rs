@@ -151,7 +151,8 @@ fn recreate(state: &mut State, _: &Target) {
 }
 
 fn put_secret(state: &mut State, _: &Target) {
-    let (name, value) = (SECRETS[state.dice.usize(..SECRETS.len())], format!("{SECRET}{}", state.dice.u8(..)));
+    let (name, value) =
+        (SECRETS[state.dice.usize(..SECRETS.len())], format!("{SECRET}{}", state.dice.u8(..)));
     state.note(&format!("* Secret {name}: new value"));
     state.kubernetes.put_secret(name, "key", value);
 }

@@ -71,7 +71,11 @@ impl ApiServer {
 
     /// All objects of a kind.
     pub fn list(&self, kind: &str) -> Vec<Value> {
-        self.objects.iter().filter(|((found, _), _)| found == kind).map(|(_, object)| object.clone()).collect()
+        self.objects
+            .iter()
+            .filter(|((found, _), _)| found == kind)
+            .map(|(_, object)| object.clone())
+            .collect()
     }
 
     /// Names and versions of Secrets, in the order in which they changed; no version: gone.
@@ -139,7 +143,8 @@ impl ApiServer {
     /// A value of a Secret, or why there is none.
     pub fn secret(&self, name: &str, key: &str) -> Result<SecretValue, String> {
         let secret = self.secrets.get(name).ok_or_else(|| format!("secrets \"{name}\" not found"))?;
-        let value = secret.values.get(key).ok_or_else(|| format!("secret \"{name}\" is missing key \"{key}\""))?;
+        let value =
+            secret.values.get(key).ok_or_else(|| format!("secret \"{name}\" is missing key \"{key}\""))?;
         Ok(SecretValue { value: value.clone(), version: secret.version.clone() })
     }
 

@@ -194,11 +194,13 @@ fn report(story: Story) -> String {
     let length = (0..=story.length).find(goes_wrong).unwrap_or(story.length);
     let told = tell(Story { length, ..story });
     let names: Vec<_> = told.broken.iter().filter_map(|wrong| wrong.split([' ', ':']).nth(1)).collect();
-    let peace = told.trace.iter().position(|line| line.contains("all is at rest")).unwrap_or(told.trace.len());
+    let peace =
+        told.trace.iter().position(|line| line.contains("all is at rest")).unwrap_or(told.trace.len());
     let matters = |(at, line): &(usize, &String)| {
         *at > peace || line.contains("***") || names.iter().any(|name| line.contains(name))
     };
-    let trace: Vec<_> = told.trace.iter().enumerate().filter(matters).map(|(_, line)| line.as_str()).collect();
+    let trace: Vec<_> =
+        told.trace.iter().enumerate().filter(matters).map(|(_, line)| line.as_str()).collect();
     format!(
         "SIM_SEED={}, {length} of {} deeds:\n{}\n\n{}",
         story.seed,

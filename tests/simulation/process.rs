@@ -285,7 +285,11 @@ impl ports::Cluster for Cluster {
     async fn secret(&self, _: &Object, secret: &str, key: &str) -> Result<SecretValue, String> {
         let what = format!("read Secret {secret}");
         let (secret, key) = (secret.to_owned(), key.to_owned());
-        match self.line.call(Peer::Kubernetes, &what, move |state| state.kubernetes.secret(&secret, &key)).await {
+        match self
+            .line
+            .call(Peer::Kubernetes, &what, move |state| state.kubernetes.secret(&secret, &key))
+            .await
+        {
             Answer::Given(found) => found,
             Answer::Failed(_) => Err("can't get secrets: the API server did not answer in time".to_owned()),
         }
