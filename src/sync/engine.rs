@@ -248,28 +248,30 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     async fn pass(&self, key: &Key) -> &'static str {
         let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
         let taken = self.state().store.take(key);
-        let Some((body, mut memory)) = taken else { return "skipped" };
+        let Some((uid, body, mut memory)) = taken else { return "skipped" };
         let object = match body {
             Some(object) => Ok(Some(object)),
             None => self.cluster.get(kind, key).await,
         };
         let object = match object {
             Ok(Some(object)) => object,
-            Ok(None) => {
-                self.state().gone(key);
-                return "skipped";
-            }
+            // Its watch says so too, and knows whether another one has taken the name meanwhile.
+            Ok(None) => return "skipped",
             Err(why) => {
                 tracing::warn!(%key, %why, "can't read the object");
                 self.trouble(key);
                 return "error";
             }
         };
+        if object.uid() != uid {
+            memory = Memory::default();
+        }
+        let uid = object.uid().to_owned();
         let unsupported = self.unsupported(kind);
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
         let pass = Pass { target, kind, key, cluster, remote, unsupported };
         let ended = execute::run(&pass, object, &mut memory).await;
-        self.ended(key, ended, memory)
+        self.ended(key, &uid, ended, memory)
     }
 
     fn unsupported(&self, kind: &Kind) -> Option<String> {
@@ -282,19 +284,19 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         })
     }
 
-    fn ended(&self, key: &Key, ended: Ended, mut memory: Memory) -> &'static str {
+    fn ended(&self, key: &Key, uid: &str, ended: Ended, mut memory: Memory) -> &'static str {
         let (finish, object) = match ended {
             Ended::Finished(finish, object) => (finish, Some(object)),
             Ended::Gone(finish) => (finish, None),
             Ended::Stale => {
                 let mut state = self.state();
-                state.store.put(key, memory, None);
+                state.store.put(key, uid, memory, None);
                 state.queue.push_at(key.clone(), Instant::now() + retry::reread(0));
                 return "stale";
             }
             Ended::Trouble(why) => {
                 tracing::warn!(%key, %why, "Kubernetes refused");
-                self.state().store.put(key, memory, None);
+                self.state().store.put(key, uid, memory, None);
                 self.trouble(key);
                 return "error";
             }
@@ -321,7 +323,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);
         }
-        state.store.put(key, memory, object.as_deref());
+        state.store.put(key, uid, memory, object.as_deref());
         word(&finish.outcome)
     }
 

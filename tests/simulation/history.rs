@@ -13,8 +13,10 @@ use super::target::mark;
 use super::world::{Cut, State, Weather};
 use super::{KINDS, SECRET, SECRETS};
 
-/// Deeds and how often they are done.
-const DEEDS: [(u32, fn(&mut State, &Target)); 18] = [
+type Deed = fn(&mut State, &Target);
+
+/// What people do by way of Kubernetes, what happens to machines, and how often.
+const DEEDS: [(u32, Deed); 12] = [
     (30, edit),
     (6, relabel),
     (4, describe),
@@ -24,22 +26,21 @@ const DEEDS: [(u32, fn(&mut State, &Target)); 18] = [
     (6, recreate),
     (4, put_secret),
     (2, delete_secret),
-    (7, meddle),
-    (4, touch),
-    (5, delete_behind),
-    (3, create_behind),
-    (2, disown),
-    (3, delete_foreign),
     (5, weather),
     (3, outage),
     (4, death),
 ];
 
+/// What people do in the target, behind the operator's back.
+const MEDDLING: [(u32, Deed); 6] =
+    [(7, meddle), (4, touch), (5, delete_behind), (3, create_behind), (2, disown), (3, delete_foreign)];
+
 /// Does something, and says how long it takes until the next deed.
-pub fn deed(state: &mut State, plan: &Target) -> Duration {
-    let all: u32 = DEEDS.iter().map(|(often, _)| often).sum();
+pub fn deed(state: &mut State, plan: &Target, meddling: bool) -> Duration {
+    let deeds = DEEDS.into_iter().chain(MEDDLING.into_iter().filter(|_| meddling));
+    let all: u32 = deeds.clone().map(|(often, _)| often).sum();
     let mut drawn = state.dice.u32(..all);
-    for (often, deed) in DEEDS {
+    for (often, deed) in deeds {
         if drawn < often {
             deed(state, plan);
             break;
