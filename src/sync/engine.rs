@@ -51,6 +51,8 @@ struct State {
     early: BTreeSet<Key>,
     /// Objects that wait for the target.
     unreachable: BTreeSet<Key>,
+    /// Objects whose pass runs and may read Secrets: which, is known when it is over.
+    reading: BTreeSet<Key>,
     /// Lists under way, with what they have given so far, by kind and namespace.
     lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
     /// Watches that have given all objects once.
@@ -77,6 +79,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             store: Store::default(),
             early: BTreeSet::new(),
             unreachable: BTreeSet::new(),
+            reading: BTreeSet::new(),
             lists: HashMap::new(),
             synced: HashSet::new(),
             missing: HashSet::new(),
@@ -131,7 +134,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// A Secret is as this version says: who refers to it has not seen it.
     pub fn secret(&self, namespace: &str, name: &str, version: &str) {
         let mut state = self.state();
-        for key in state.store.readers(namespace, name, version) {
+        let mut keys = state.store.readers(namespace, name, version);
+        keys.extend(state.reading.iter().filter(|key| &*key.namespace == namespace).cloned());
+        for key in keys {
             state.queue.push(key, Lane::Edit, Instant::now());
         }
         drop(state);
@@ -239,7 +244,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             self.trouble(&turn.key);
             "panic"
         });
-        self.state().queue.done(&turn.key);
+        {
+            let mut state = self.state();
+            state.reading.remove(&turn.key);
+            state.queue.done(&turn.key);
+        }
         self.observer.pass(&turn, outcome, began.elapsed());
         self.wake.notify_one();
     }
@@ -247,7 +256,13 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Runs the pass of an object; gives a word for what came of it.
     async fn pass(&self, key: &Key) -> &'static str {
         let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
-        let taken = self.state().store.take(key);
+        let taken = {
+            let mut state = self.state();
+            if has_secrets(kind) {
+                state.reading.insert(key.clone());
+            }
+            state.store.take(key)
+        };
         let Some((uid, body, mut memory)) = taken else { return "skipped" };
         let object = match body {
             Some(object) => Ok(Some(object)),
@@ -381,6 +396,11 @@ impl State {
             self.queue.push_at(key, now + retry::early(failures));
         }
     }
+}
+
+/// Whether objects of a kind may refer to Secrets.
+fn has_secrets(kind: &Kind) -> bool {
+    kind.resource.shapes.0.iter().flat_map(|shape| &shape.members).any(|member| member.rules.secret)
 }
 
 /// A number between 0 and 1 that differs between objects, so that what fails together is not tried together.
