@@ -51,6 +51,8 @@ struct State {
     early: BTreeSet<Key>,
     /// Objects that wait for the target.
     unreachable: BTreeSet<Key>,
+    /// Secrets that changed while passes ran, as (namespace, name), and to which version.
+    changed: HashMap<(String, String), String>,
     /// How often the target was said to be reachable.
     reached: u64,
     /// Lists under way, with what they have given so far, by kind and namespace.
@@ -79,6 +81,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             store: Store::default(),
             early: BTreeSet::new(),
             unreachable: BTreeSet::new(),
+            changed: HashMap::new(),
             reached: 0,
             lists: HashMap::new(),
             synced: HashSet::new(),
@@ -136,6 +139,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let mut state = self.state();
         for key in state.store.readers(namespace, name, version) {
             state.queue.push(key, Lane::Edit, Instant::now());
+        }
+        if state.queue.running() > 0 {
+            state.changed.insert((namespace.to_owned(), name.to_owned()), version.to_owned());
         }
         drop(state);
         self.wake.notify_one();
@@ -245,7 +251,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             self.trouble(&turn.key);
             "panic"
         });
-        self.state().queue.done(&turn.key);
+        self.state().done(&turn.key);
         self.observer.pass(&turn, outcome, began.elapsed());
         self.wake.notify_one();
     }
@@ -337,6 +343,10 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             state.flush_early(now);
         }
         state.store.put(key, memory, object.as_deref());
+        // It was told of while nobody knew yet that this object reads it.
+        if state.store.read_before(key, &state.changed) {
+            state.queue.push(key.clone(), Lane::Edit, now);
+        }
         word(&finish.outcome)
     }
 
@@ -353,6 +363,13 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
 }
 
 impl State {
+    fn done(&mut self, key: &Key) {
+        self.queue.done(key);
+        if self.queue.running() == 0 {
+            self.changed.clear();
+        }
+    }
+
     fn applied(&mut self, key: Key, object: Object, watch: &(Arc<str>, Option<String>)) {
         if let Some(list) = self.lists.get_mut(watch) {
             list.insert(key.clone());

@@ -119,6 +119,13 @@ impl Store {
         readers.into_iter().flatten().filter(unseen).cloned().collect()
     }
 
+    /// Whether an object has read one of these Secrets (by namespace and name) before it came to this version.
+    pub fn read_before(&self, key: &Key, changed: &HashMap<(String, String), String>) -> bool {
+        let secrets = self.memory(key).map(|memory| memory.secrets.as_slice()).unwrap_or_default();
+        let version = |name: &str| changed.get(&(key.namespace.to_string(), name.to_owned()));
+        secrets.iter().any(|(name, seen)| version(name).is_some_and(|version| older(seen, version)))
+    }
+
     /// What is remembered of an object.
     pub fn memory(&self, key: &Key) -> Option<&Memory> {
         self.objects.get(key).map(|entry| &entry.memory)
