@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use globset::{GlobBuilder, GlobMatcher};
 use serde_json::Value;
 
+use super::choose::{Choice, named};
 use crate::crd::crd;
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::mapping::plan::{Kind, Target};
 
 /// Print the CustomResourceDefinitions of the Kubernetes kinds
@@ -23,6 +23,9 @@ pub struct Args {
     /// Write one file each into this folder, made if it is missing, and print their names
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Which kinds to take, beside those named
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// How a definition is written.
@@ -41,7 +44,7 @@ pub enum Format {
 /// # Errors
 /// When the output or a file can't be written.
 pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec<Diagnostic>> {
-    let kinds = match select(&args.kinds, target) {
+    let kinds = match named(&args.kinds, target) {
         Ok(kinds) => kinds,
         Err(mistakes) => return Ok(mistakes),
     };
@@ -60,32 +63,6 @@ pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec
         }
     }
     Ok(Vec::new())
-}
-
-fn select<'a>(patterns: &[String], target: &'a Target) -> Result<Vec<&'a Kind>, Vec<Diagnostic>> {
-    let all = || target.kinds.iter().map(AsRef::as_ref);
-    let (mut globs, mut mistakes): (Vec<GlobMatcher>, _) = (Vec::new(), Vec::new());
-    for pattern in patterns {
-        match GlobBuilder::new(pattern).case_insensitive(true).build() {
-            Err(error) => mistakes.push(Diagnostic::error(format!("`{pattern}`: {}", error.kind()))),
-            Ok(glob) => {
-                let glob = glob.compile_matcher();
-                if !all().any(|kind| glob.is_match(&kind.kubernetes.kind)) {
-                    mistakes.push(unknown(pattern, target));
-                }
-                globs.push(glob);
-            }
-        }
-    }
-    let asked = |kind: &&Kind| globs.is_empty() || globs.iter().any(|g| g.is_match(&kind.kubernetes.kind));
-    if mistakes.is_empty() { Ok(all().filter(asked).collect()) } else { Err(mistakes) }
-}
-
-fn unknown(pattern: &str, target: &Target) -> Diagnostic {
-    let names = target.kinds.iter().map(|kind| kind.kubernetes.kind.as_str());
-    Diagnostic::error(format!("there is no kind `{pattern}`"))
-        .help("`kinds` lists them")
-        .maybe_help(did_you_mean(pattern, names))
 }
 
 fn text(crd: &Value, format: Format) -> io::Result<String> {

@@ -10,6 +10,10 @@ use super::raw::{Document, Node, Table, Text, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
 
+/// What to do about a name that is near to none.
+pub(super) const NOT_CARRIED: &str =
+    "the binary carries what its own mappings need; --descriptors gives it further messages and calls";
+
 /// What a call is to do, as far as its request and answer go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -62,6 +66,7 @@ impl Resolver<'_> {
         let Some(method) = self.schema.method(&name.text) else {
             let calls = self.schema.calls();
             let help = did_you_mean(&name.text, calls.iter().map(String::as_str));
+            let help = help.or_else(|| Some(NOT_CARRIED.to_owned()));
             self.error(format!("there is no call `{}`", name.text), name.span, help);
             return None;
         };

@@ -123,6 +123,7 @@ static FIELDS: &[Key] = &[
 pub static TARGET: &[Key] = &[
     required("kubernetes", Takes::Table(TARGET_KUBERNETES), "The Kubernetes side of all kinds."),
     required("ownership", Takes::Table(OWNERSHIP), "The label that marks a resource as ours."),
+    required("connection", Takes::Table(CONNECTION), "How the target is reached."),
     required("metadata", Takes::Map(&Takes::Table(METADATA)), "Where metadata messages keep things."),
     key("features", Takes::Table(FEATURES), "How to learn what the server can do."),
     required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
@@ -135,6 +136,7 @@ static TARGET_KUBERNETES: &[Key] = &[
     required("kind-prefix", Takes::Text, "What all kinds start with."),
     required("category", Takes::Text, "Category, for `kubectl get CATEGORY`."),
     required("finalizer", Takes::Text, "Finalizer that holds an object until its resource is gone."),
+    required("lease", Takes::Text, "Name of the Lease by which one of several replicas is chosen."),
     required("annotations", Takes::Table(ANNOTATIONS), "Names of annotations."),
     key("status", Takes::Map(&Takes::Text), "Further integers that a status may hold, each with its format."),
 ];
@@ -148,6 +150,20 @@ static ANNOTATIONS: &[Key] = &[
 
 static OWNERSHIP: &[Key] =
     &[required("label", Takes::Text, "Its key."), required("value", Takes::Text, "Its value.")];
+
+static CONNECTION: &[Key] = &[
+    required("kind", Takes::Text, "The way in: `grpc` (TLS, and the files below), or `teleport`."),
+    required("address", Takes::Text, "`host:port`, where no flag says another."),
+    key("ca-file", Takes::Text, "grpc: authorities of the server's certificate; otherwise the system's."),
+    key("certificate-file", Takes::Text, "grpc: our certificate, with the chain behind it."),
+    key("key-file", Takes::Text, "grpc: the certificate's private key."),
+    key("token-file", Takes::Text, "grpc: a token that is sent with every call, as a bearer's."),
+    key(
+        "server-name",
+        Takes::Text,
+        "grpc: the name in the server's certificate; otherwise the address's host.",
+    ),
+];
 
 static METADATA: &[Key] = &[
     required("name", Takes::Text, "Field of the name."),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prost_reflect::{Kind as ProtoKind, MessageDescriptor};
 
-use super::calls::Resolver;
+use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
 use super::plan::{Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shapes, Spec, TOP};
@@ -91,6 +91,7 @@ impl Build<'_> {
         if found.is_none() {
             let names = self.context.schema.message_names();
             let help = did_you_mean(&name.text, names.iter().map(String::as_str));
+            let help = help.or_else(|| Some(NOT_CARRIED.to_owned()));
             self.error(format!("there is no message `{}`", name.text), name.span.clone(), help);
         }
         found
@@ -220,9 +221,15 @@ impl Build<'_> {
             self.error("this message has no metadata that is known".to_owned(), span, Some(help));
             return None;
         };
-        let at = |key: &str| {
-            let name = style.text(key)?;
-            Some(member.path.join(message.get_field_by_name(&name.text)?))
+        let mut at = |key: &str| {
+            let name = style.text(key)?.text;
+            let field = message.get_field_by_name(&name);
+            if field.is_none() {
+                let (of, span) = (message.full_name(), table.text("message").map_or(0..0, |text| text.span));
+                let message = format!("target.toml says that the {key} of {of} is `{name}`, which it lacks");
+                self.error(message, span, None);
+            }
+            Some(member.path.join(field?))
         };
         let namespace = at("namespace").zip(table.text("namespace").map(|text| text.text));
         Some(Metadata {

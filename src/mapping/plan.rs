@@ -1,6 +1,7 @@
 //! The plan: mappings resolved against the descriptors. Every name has become a descriptor; nothing is looked up later.
 //! Plain values without behaviour beyond finding one's way in them.
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor, Value};
@@ -18,6 +19,8 @@ pub struct Target {
     pub words: Words,
     /// How a resource says that it is ours.
     pub ownership: Ownership,
+    /// How it is reached.
+    pub connection: Connection,
     /// How to learn what the server can do.
     pub features: Features,
     /// What gRPC codes mean.
@@ -50,6 +53,8 @@ pub struct Words {
     pub category: String,
     /// Finalizer that holds an object until its resource is gone.
     pub finalizer: String,
+    /// Name of the Lease by which one of several replicas is chosen.
+    pub lease: String,
     /// Annotation: leave the object alone altogether.
     pub ignore: String,
     /// Annotation: deleting the object leaves the resource.
@@ -94,6 +99,44 @@ pub struct Ownership {
     pub label: String,
     /// Its value.
     pub value: String,
+}
+
+/// How a target is reached, unless flags say otherwise.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The way in.
+    pub way: Way,
+    /// `host:port`.
+    pub address: String,
+    /// What TLS and calls carry; empty unless the way is [`Way::Grpc`].
+    pub credentials: Credentials,
+}
+
+/// The ways into a target that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// gRPC over TLS, with credentials in files.
+    Grpc,
+    /// As a member of a Teleport cluster.
+    Teleport,
+}
+
+impl Way {
+    /// Their names in `target.toml`.
+    pub const NAMES: [(&str, Self); 2] = [("grpc", Self::Grpc), ("teleport", Self::Teleport)];
+}
+
+/// Files that say whom to trust and who we are. They are read when a connection is made, and again when they change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Authorities of the server's certificate (PEM); none: the system's.
+    pub authorities: Option<PathBuf>,
+    /// Our certificate with its chain, and its private key (PEM).
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// A token that every call carries.
+    pub token: Option<PathBuf>,
+    /// The name in the server's certificate; none: the address's host.
+    pub server_name: Option<String>,
 }
 
 /// How to learn what the server can do: a call, and where its answer says so.

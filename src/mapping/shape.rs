@@ -266,6 +266,6 @@ fn is_wrapper(name: &str) -> bool {
     ["Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes"].contains(&name)
 }
 
-fn has_no_form(name: &str) -> bool {
+pub(super) fn has_no_form(name: &str) -> bool {
     ["google.protobuf.Any", "google.protobuf.Value", "google.protobuf.ListValue"].contains(&name)
 }

@@ -65,10 +65,9 @@ impl Types {
     }
 }
 
-/// Reads `types.toml`.
-pub(super) fn read(document: &Document, schema: &Schema, problems: &mut Vec<Diagnostic>) -> Types {
-    let go = document.table.table("json").texts("go").into_iter().map(|text| text.text).collect();
-    let mut types = Types { go, rules: BTreeMap::new() };
+/// Reads a `types.toml` on top of what other ones say: a rule for the same type replaces theirs.
+pub(super) fn read(document: &Document, schema: &Schema, types: &mut Types, problems: &mut Vec<Diagnostic>) {
+    types.go.extend(document.table.table("json").texts("go").into_iter().map(|text| text.text));
     for by in BY {
         for (name, node) in document.table.table(by).entries() {
             let Some(table) = node.table() else { continue };
@@ -78,7 +77,6 @@ pub(super) fn read(document: &Document, schema: &Schema, problems: &mut Vec<Diag
             }
         }
     }
-    types
 }
 
 /// A pruned interface has no message for a rule that only other mappings need, so this is about slips alone.

@@ -36,7 +36,7 @@ pub struct Memory {
     pub failures: u32,
     /// Secrets that the object refers to: name and the version that was read (empty: it could not be).
     pub secrets: Vec<(String, String)>,
-    /// Revisions that we ourselves replaced, and when last: reads may still show them.
+    /// When we last wrote, or may have, and the revisions that we replaced: reads may still show them.
     pub replaced: Option<(Instant, Vec<String>)>,
 }
 
@@ -105,6 +105,7 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         record: memory.record.clone(),
         suspect: memory.suspect,
         exclusive_create: !pass.kind.resource.calls.create.is_empty(),
+        lags: memory.wrote_lately(),
     };
     Known {
         object: facts,
@@ -330,7 +331,10 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             }
             Err(failure) => {
                 // It may have been applied: until live is seen, the record is not to be trusted.
-                self.memory.suspect |= ambiguous(&failure);
+                if ambiguous(&failure) {
+                    self.memory.suspect = true;
+                    self.wrote(None);
+                }
                 self.known.failed = Some(Failed { verb, failure, reread: false });
             }
         }
@@ -352,22 +356,20 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     }
 
     fn remember(&mut self, record: &Record) {
-        let lately = self.memory.wrote_lately();
-        let mut revisions = self
-            .memory
-            .replaced
-            .take()
-            .filter(|_| lately)
-            .map(|(_, revisions)| revisions)
-            .unwrap_or_default();
-        if let Live::Found(found) = &self.known.live
-            && !found.revision.is_empty()
-            && found.revision != record.revision
-        {
-            revisions.push(found.revision.clone());
-        }
-        self.memory.replaced = Some((Instant::now(), revisions));
+        let replaced = match &self.known.live {
+            Live::Found(found) if found.revision != record.revision => Some(found.revision.clone()),
+            _ => None,
+        };
+        self.wrote(replaced.filter(|revision| !revision.is_empty()));
         self.memory.suspect = false;
+    }
+
+    /// A write was done just now, or may have been: reads may still show what was there before.
+    fn wrote(&mut self, replaced: Option<String>) {
+        let lately = self.memory.wrote_lately();
+        let before = self.memory.replaced.take().filter(|_| lately).map(|(_, before)| before);
+        let revisions = before.unwrap_or_default().into_iter().chain(replaced).collect();
+        self.memory.replaced = Some((Instant::now(), revisions));
     }
 
     async fn finish(&mut self, finish: Finish) -> Ended {
