@@ -23,7 +23,7 @@ pub fn compile(given: &[&Path], embedded: Option<&[u8]>) -> Result<DescriptorPoo
     for path in given {
         match Input::read(path) {
             Ok(input) => inputs.push(input),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     let embedded = embedded.map(Input::from_set).transpose();
@@ -53,7 +53,7 @@ struct Input {
 }
 
 impl Input {
-    fn read(path: &Path) -> Result<Self, Diagnostic> {
+    fn read(path: &Path) -> Result<Self, Box<Diagnostic>> {
         let shown = path.display();
         let unreadable = |error: io::Error| {
             Diagnostic::error(format!("the descriptors in {shown} can't be read: {error}"))
@@ -62,7 +62,7 @@ impl Input {
             let mut names = Vec::new();
             collect(path, "", &mut names).map_err(unreadable)?;
             if names.is_empty() {
-                return Err(Diagnostic::error(format!("{shown} has no .proto files")));
+                return Err(Diagnostic::error(format!("{shown} has no .proto files")).into());
             }
             return Ok(Self::from_folder(path, names));
         }
@@ -75,7 +75,7 @@ impl Input {
         let help = "give a set that `protoc --include_imports --descriptor_set_out` or `buf build` wrote, a \
                     .proto file, or a folder of these";
         Self::from_set(&fs::read(path).map_err(unreadable)?)
-            .map_err(|error| Diagnostic::error(format!("{shown}: {error}")).help(help))
+            .map_err(|error| Diagnostic::error(format!("{shown}: {error}")).help(help).into())
     }
 
     fn from_folder(root: &Path, names: Vec<String>) -> Self {

@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod scaffold;
 pub mod source;
 pub mod translate;
 
@@ -47,6 +48,7 @@ enum Command {
     Lint(lint::Args),
     Crds(crds::Args),
     Kinds(kinds::Args),
+    Scaffold(scaffold::Args),
     Sandbox(sandbox::Args),
     /// Print a completion script for a shell
     Completions {
@@ -153,6 +155,11 @@ fn print_to(
         },
         Command::Kinds(args) => {
             kinds::run(args, &chosen(source, &args.choice)?, &mut streams.out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Scaffold(args) => {
+            let text = scaffold::run(args, source).map_err(|problems| Mistakes(problems, 1))?;
+            streams.out.write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Completions { shell } => {

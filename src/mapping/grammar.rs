@@ -66,6 +66,7 @@ static RESOURCE: &[Key] = &[
         Takes::Texts,
         "Members at the root that make up the specification; otherwise it is `$.spec`.",
     ),
+    key("root", Takes::Texts, "Members at the root that stand beside `spec` in the custom resource too."),
     key("requires", Takes::Texts, "Features of which the server must have one."),
 ];
 
@@ -99,7 +100,8 @@ static CALL: &[Key] = &[
     key(
         "request",
         Takes::Map(&Takes::Constant),
-        "What fields of the request get: a constant, or {name}, {revision}, {resource}, {page}, {page-size}.",
+        "What fields of the request get: a constant, {name}, {revision}, {resource}, {page}, {page-size}, or a member \
+         of the resource by its JSONPath: {$.spec.realm}.",
     ),
     key(
         "items",

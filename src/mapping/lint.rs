@@ -25,28 +25,11 @@ const TYPES_FILE: &str = "types.toml";
 /// All diagnostics, when at least one is an error.
 pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let files =
-        || layers.iter().enumerate().flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
-    let mut documents = |name: Option<&str>, grammar| -> Vec<(usize, Document)> {
-        let wanted = files().filter(|(_, file)| match (name, file_name(file)) {
-            (Some(name), found) => found == name,
-            (None, found) => found != TARGET_FILE && found != TYPES_FILE,
-        });
-        let read =
-            wanted.map(|(layer, file)| (layer, raw::read(Arc::new(file.clone()), grammar, &mut problems)));
-        read.collect()
-    };
-    let targets = documents(Some(TARGET_FILE), grammar::TARGET);
-    let types_files = documents(Some(TYPES_FILE), grammar::TYPES);
-    let mut mappings = documents(None, grammar::MAPPING);
+    let mut mappings = documents(layers, None, grammar::MAPPING, &mut problems);
     drop_replaced(&mut mappings);
-    let Some((_, target_file)) = targets.last() else {
-        problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
-        return Err(problems);
-    };
-    let common = target::resolve(target_file, schema, &mut problems);
-    let mut types = Types::default();
-    types_files.iter().for_each(|(_, document)| types::read(document, schema, &mut types, &mut problems));
+    let types = all_types(layers, schema, &mut problems);
+    let Some(target_file) = last_target(layers, &mut problems) else { return Err(problems) };
+    let common = target::resolve(&target_file, schema, &mut problems);
     let kubernetes = target_file.table.table("kubernetes");
     let word = |key| kubernetes.text(key).map(|text| text.text).unwrap_or_default();
     let (group, prefix) = (word("group"), word("kind-prefix"));
@@ -75,6 +58,40 @@ pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diag
         }
         _ => Err(problems),
     }
+}
+
+/// The files of that name, or those without a name of their own: the mappings; each with its layer.
+fn documents(
+    layers: &[Vec<Source>],
+    name: Option<&str>,
+    grammar: &[grammar::Key],
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<(usize, Document)> {
+    let files = layers.iter().enumerate();
+    let files = files.flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
+    let wanted = files.filter(|(_, file)| match (name, file_name(file)) {
+        (Some(name), found) => found == name,
+        (None, found) => found != TARGET_FILE && found != TYPES_FILE,
+    });
+    wanted.map(|(layer, file)| (layer, raw::read(Arc::new(file.clone()), grammar, problems))).collect()
+}
+
+/// The `target.toml` that counts.
+pub(super) fn last_target(layers: &[Vec<Source>], problems: &mut Vec<Diagnostic>) -> Option<Document> {
+    let last = documents(layers, Some(TARGET_FILE), grammar::TARGET, problems).pop();
+    if last.is_none() {
+        problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
+    }
+    last.map(|(_, document)| document)
+}
+
+/// The rules of every `types.toml`, later ones before earlier ones.
+pub(super) fn all_types(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnostic>) -> Types {
+    let mut types = Types::default();
+    for (_, document) in documents(layers, Some(TYPES_FILE), grammar::TYPES, problems) {
+        types::read(&document, schema, &mut types, problems);
+    }
+    types
 }
 
 fn file_name(source: &Source) -> &str {

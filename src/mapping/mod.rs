@@ -1,6 +1,7 @@
 //! The mapping language: TOML read with its places (`raw`), checked and resolved against descriptors, all mistakes at
 //! once (`lint`), into a plan (`plan`). Does no input or output, and never panics on what somebody wrote.
 mod calls;
+mod discover;
 pub mod errors;
 pub mod explain;
 pub mod grammar;
@@ -11,6 +12,7 @@ mod path;
 pub mod plan;
 mod raw;
 pub mod repr;
+pub mod scaffold;
 mod shape;
 mod target;
 mod types;

@@ -246,6 +246,8 @@ pub struct Resource {
     pub shapes: Shapes,
     /// Where the specification stands.
     pub spec: Spec,
+    /// Members at the root that stand beside the specification in the custom resource too.
+    pub root: Vec<String>,
     /// Where name, labels and so on stand.
     pub metadata: Metadata,
     /// The one name that it can have.
@@ -256,6 +258,20 @@ pub struct Resource {
     pub preserve: Vec<FieldPath>,
     /// Features of which the server must have one; none: always.
     pub requires: Vec<String>,
+}
+
+/// Members at the root of every custom resource.
+pub const TOP: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+impl Resource {
+    /// What identifies a resource beside its name: the members that a read asks for.
+    pub fn parts(&self) -> impl Iterator<Item = &FieldPath> {
+        let asked = self.calls.get.first().map(|call| call.request.as_slice()).unwrap_or_default();
+        asked.iter().filter_map(|assign| match &assign.from {
+            From::Member(path) => Some(path),
+            _ => None,
+        })
+    }
 }
 
 /// Where a specification stands in the JSON form of a resource.
@@ -348,6 +364,8 @@ pub enum From {
     Page,
     /// How many resources a page.
     PageSize,
+    /// A text that the resource holds: a part of what identifies it, beside its name.
+    Member(FieldPath),
     /// Always the same.
     Constant(Value),
 }
@@ -387,6 +405,28 @@ impl Shapes {
     /// One of them.
     pub fn get(&self, id: ShapeId) -> &MessageShape {
         &self.0[id.0]
+    }
+
+    /// Follows members down through single messages: the way to the last, and the last.
+    ///
+    /// # Errors
+    /// The first name that is no member, and the members that there are in its place.
+    pub fn follow(&self, names: &[String]) -> Result<(FieldPath, &Member), (String, Vec<&str>)> {
+        let mut shape = Some(self.root());
+        let (mut fields, mut last) = (Vec::new(), None);
+        for name in names {
+            let Some(member) = shape.and_then(|shape| shape.member(name)) else {
+                let members = shape.map(|shape| shape.members.as_slice()).unwrap_or_default();
+                return Err((name.clone(), members.iter().map(|member| member.json.as_str()).collect()));
+            };
+            fields.extend(member.path.fields().iter().cloned());
+            shape = match (&member.value, member.many) {
+                (Shape::Message(id), Many::One) => Some(self.get(*id)),
+                _ => None,
+            };
+            last = Some(member);
+        }
+        last.map(|member| (FieldPath::new(fields), member)).ok_or_else(|| (String::new(), Vec::new()))
     }
 }
 
@@ -462,4 +502,6 @@ pub struct Rules {
     pub present: bool,
     /// Written by the server alone: takes no part in comparisons.
     pub server: bool,
+    /// Part of what identifies the resource: with another value it would be another one.
+    pub fixed: bool,
 }
