@@ -2,7 +2,6 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use teleport_operator::cli::choose::Choice;
 use teleport_operator::cli::{crds, kinds};
 use teleport_operator::crd::crd;
 use teleport_operator::mapping::{self, plan::Target};
@@ -12,12 +11,7 @@ fn target() -> Target {
 }
 
 fn asked(patterns: &[&str], output: crds::Format) -> crds::Args {
-    crds::Args {
-        kinds: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
-        output,
-        dir: None,
-        choice: Choice::default(),
-    }
+    crds::Args { kinds: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(), output, dir: None }
 }
 
 /// What `crds` prints, which must be free of mistakes.
@@ -91,7 +85,7 @@ fn a_folder_gets_the_official_file_names() {
 fn the_table_has_a_line_a_kind_and_the_json_all_calls() {
     let target = target();
     let mut out = Vec::new();
-    kinds::run(&kinds::Args { output: kinds::Format::Table, choice: Choice::default() }, &target, &mut out)
+    kinds::run(&kinds::Args { output: kinds::Format::Table }, &target, &mut out)
         .expect("memory can be written");
     let table = String::from_utf8(out).expect("UTF-8");
     assert_eq!(table.lines().count(), target.kinds.len() + 1);
@@ -102,7 +96,7 @@ fn the_table_has_a_line_a_kind_and_the_json_all_calls() {
     );
 
     let mut out = Vec::new();
-    kinds::run(&kinds::Args { output: kinds::Format::Json, choice: Choice::default() }, &target, &mut out)
+    kinds::run(&kinds::Args { output: kinds::Format::Json }, &target, &mut out)
         .expect("memory can be written");
     let list: Vec<Value> = serde_json::from_slice(&out).expect("JSON");
     let user = list.iter().find(|kind| kind["kind"] == "TeleportUser").expect("users");

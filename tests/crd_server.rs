@@ -22,8 +22,7 @@ fn cluster() -> Arc<Kubernetes> {
     static INSTALL: Mutex<()> = Mutex::new(());
     let cluster = Kubernetes::shared();
     let _one_at_a_time = INSTALL.lock().unwrap_or_else(PoisonError::into_inner);
-    let everything =
-        crds::Args { kinds: Vec::new(), output: crds::Format::Yaml, dir: None, choice: Default::default() };
+    let everything = crds::Args { kinds: Vec::new(), output: crds::Format::Yaml, dir: None };
     let mut yaml = Vec::new();
     assert_eq!(crds::run(&everything, &target(), &mut yaml).expect("memory can be written"), []);
     let yaml = String::from_utf8(yaml).expect("UTF-8");

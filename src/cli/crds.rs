@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::choose::{Choice, named};
+use super::choose::named;
 use crate::crd::crd;
 use crate::diagnostic::Diagnostic;
 use crate::mapping::plan::{Kind, Target};
@@ -23,9 +23,6 @@ pub struct Args {
     /// Write one file each into this folder, made if it is missing, and print their names
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Which kinds to take, beside those named
-    #[command(flatten)]
-    pub choice: Choice,
 }
 
 /// How a definition is written.

@@ -36,25 +36,34 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    run: run::Args,
+    run: Choosing<run::Args>,
     #[command(flatten)]
     source: source::Given,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(Box<run::Args>),
+    Run(Box<Choosing<run::Args>>),
     Translate(translate::Args),
     Lint(lint::Args),
-    Crds(crds::Args),
-    Kinds(kinds::Args),
+    Crds(Choosing<crds::Args>),
+    Kinds(Choosing<kinds::Args>),
     Scaffold(scaffold::Args),
-    Sandbox(sandbox::Args),
+    Sandbox(Choosing<sandbox::Args>),
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+// The arguments of a command that is about some of the kinds. (No doc comment: the command's own is its help.)
+#[derive(Debug, clap::Args)]
+struct Choosing<T: clap::Args> {
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    args: T,
 }
 
 /// Exit code for a call that makes no sense.
@@ -72,8 +81,8 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let done = match cli.command {
         None => run_operator(&cli.run, &cli.source),
         Some(Command::Run(args)) => run_operator(&args, &cli.source),
-        Some(Command::Sandbox(args)) => {
-            let chosen = chosen(&cli.source, &args.choice);
+        Some(Command::Sandbox(Choosing { choice, args })) => {
+            let chosen = chosen(&cli.source, &choice);
             chosen.and_then(|target| sandbox::run(&args, &cli.source, target)).map(exit_code)
         }
         Some(other) => print(&other, &cli.source),
@@ -113,8 +122,8 @@ fn chosen(source: &source::Given, choice: &Choice) -> Result<Target> {
     choice.apply(target(source)?).map_err(|problems| Mistakes(problems, USAGE).into())
 }
 
-fn run_operator(args: &run::Args, source: &source::Given) -> Result<ExitCode> {
-    let target = Arc::new(chosen(source, &args.choice)?);
+fn run_operator(Choosing { choice, args }: &Choosing<run::Args>, source: &source::Given) -> Result<ExitCode> {
+    let target = Arc::new(chosen(source, choice)?);
     let config = run::config(args, &target)?;
     run::start_log(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -149,12 +158,14 @@ fn print_to(
             let all_well = lint::run(args, source, &mut streams.out, &mut streams.err, streams.coloured)?;
             Ok(exit_code(all_well))
         }
-        Command::Crds(args) => match crds::run(args, &chosen(source, &args.choice)?, &mut streams.out)? {
-            none if none.is_empty() => Ok(ExitCode::SUCCESS),
-            mistakes => Err(Mistakes(mistakes, USAGE).into()),
-        },
-        Command::Kinds(args) => {
-            kinds::run(args, &chosen(source, &args.choice)?, &mut streams.out)?;
+        Command::Crds(Choosing { choice, args }) => {
+            match crds::run(args, &chosen(source, choice)?, &mut streams.out)? {
+                none if none.is_empty() => Ok(ExitCode::SUCCESS),
+                mistakes => Err(Mistakes(mistakes, USAGE).into()),
+            }
+        }
+        Command::Kinds(Choosing { choice, args }) => {
+            kinds::run(args, &chosen(source, choice)?, &mut streams.out)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Scaffold(args) => {

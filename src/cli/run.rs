@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::choose::Choice;
 use crate::app::{self, Config, Connect};
 use crate::mapping::plan::{Connection, Credentials, Target, Way};
 use crate::ops::log::{self, Format};
@@ -57,9 +56,6 @@ pub struct Args {
     /// How to log: text or json [default: text on a terminal, else json]
     #[arg(long)]
     pub log_format: Option<Format>,
-    /// Which kinds to sync
-    #[command(flatten)]
-    pub choice: Choice,
     #[command(flatten)]
     joining: Joining,
 }

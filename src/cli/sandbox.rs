@@ -16,7 +16,6 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::choose::Choice;
 use super::manifest;
 use super::source::Given;
 use crate::app::{self, Config, Connect};
@@ -55,9 +54,6 @@ pub struct Args {
     /// Least severe messages to log
     #[arg(long, default_value = "WARN", value_name = "LEVEL")]
     pub log_level: String,
-    /// Which kinds to install and sync
-    #[command(flatten)]
-    pub choice: Choice,
 }
 
 /// How long Kubernetes may take to establish the CRDs, and with `--once` all examples to become ready.
