@@ -294,8 +294,10 @@ fn a_bearers_token() {
     ];
     let world = World::new("bearer", guard, folder, &flags.each_ref().map(String::as_str));
     world.apply(&widget("early", &json!({"title": "Too early"})));
-    let (_, message) = world.until_condition("early", "Synced", "False");
-    assert_eq!(message, "The inventory says: the call carries no token, or a wrong one");
+    world.until("what is wrong is said", || {
+        let page = world.operator.health("/readyz");
+        page.is_some_and(|(status, text)| status == 503 && text.contains("carries no token, or a wrong one"))
+    });
     fs::write(&token, TOKEN).expect("writes");
     world.until_condition("early", "Ready", "True");
     world.kubectl(&["delete", "widget", "early"]);
