@@ -223,15 +223,13 @@ fn every_representation_is_explained_and_reads_and_prints_as_shown() {
     }
 }
 
-/// A field of the interface that can be written so: any, or one of the enum that is named.
+/// A field of the interface that can be written so: any, or one of the type that is named.
 fn a_field(target: &Target, name: &[&str]) -> (Repr, FieldDescriptor) {
     let schema = embedded_schema().unwrap();
     let found = match name {
-        [_, of] => members(target).find_map(|member| match (&member.value, member.field.kind()) {
-            (Shape::Repr(repr), Kind::Enum(found)) if found.full_name() == *of => {
-                Some((repr.clone(), member.field.clone()))
-            }
-            _ => None,
+        [_, of] => members(target).find_map(|member| {
+            let Shape::Repr(repr) = &member.value else { return None };
+            (type_name(&member.field) == *of).then(|| (repr.clone(), member.field.clone()))
         }),
         // Of the well-known types too, where the interface has no use for one.
         _ => {
@@ -246,6 +244,14 @@ fn a_field(target: &Target, name: &[&str]) -> (Repr, FieldDescriptor) {
     let found = found.unwrap_or_else(|| panic!("the interface has no field for {name:?}"));
     assert_eq!(found.0.form.name(), name[0]);
     found
+}
+
+fn type_name(field: &FieldDescriptor) -> String {
+    match field.kind() {
+        Kind::Enum(found) => found.full_name().to_owned(),
+        Kind::Message(found) => found.full_name().to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn members(target: &Target) -> impl Iterator<Item = &Member> {
