@@ -68,7 +68,7 @@ fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
     documents.retain(is_synced);
     world.until("all examples are Ready, or refused as they must be", || {
         let all = world.all();
-        (all.len() == documents.len() && all.iter().all(|object| is_as_expected(object))).then_some(())
+        (all.len() == documents.len() && all.iter().all(is_as_expected)).then_some(())
     });
     documents.retain(|document| refusal(&document["kind"]).is_none());
     let synced = documents.len();
