@@ -137,7 +137,7 @@ impl Files {
             None => None,
         };
         let token = match &credentials.token {
-            Some(path) => Some(read("token", path).await?),
+            Some(path) => Some(read("bearer token", path).await?),
             None => None,
         };
         Ok(Self { authorities, identity, token })
@@ -198,7 +198,9 @@ impl Proof {
         };
         config.alpn_protocols = dial::PROTOCOLS.map(|protocol| protocol.as_bytes().to_vec()).into();
         let authorization = match files.token.as_ref().zip(paths.token.as_ref()) {
-            Some((content, path)) => Some(bearer(content).map_err(|why| unusable("token", path, why))?),
+            Some((content, path)) => {
+                Some(bearer(content).map_err(|why| unusable("bearer token", path, why))?)
+            }
             None => None,
         };
         Ok(Self { digest: files.digest(), config: Arc::new(config), authorization })
