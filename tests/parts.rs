@@ -153,6 +153,13 @@ fn mistakes_in_a_mapping_are_found_where_they_stand() {
     assert_eq!(only(r#"{ name = "{name}", scope = "{$..scope}" }"#).0, r#""{$..scope}""#);
 }
 
+#[test]
+fn only_the_only_resource_can_go_without_a_mark() {
+    let found = mistakes("version = \"v1\"", "version = \"v1\"\nunmarked = true");
+    let message = "only a resource that there is one of can go without a mark";
+    assert_eq!(found, [("unmarked".to_owned(), message.to_owned())]);
+}
+
 /// What is set at the end of the path alone tells two of one name apart.
 #[test]
 fn only_the_parts_identify() {

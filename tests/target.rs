@@ -158,6 +158,20 @@ async fn every_kind_is_created_read_listed_updated_and_deleted() {
     }
 }
 
+/// Where the server puts its own mark in the place of ours, the object's word has to do; nowhere else.
+#[tokio::test]
+async fn a_resource_that_keeps_no_mark_is_ours() {
+    let bench = Bench::new().await;
+    let foreign = |kind: &Kind| {
+        let mut message = bench.resource(kind, kind.resource.singleton.as_deref().unwrap_or("one"));
+        bench.label(kind, &mut message, &bench.target.ownership.label, "defaults");
+        Owned::marked(&bench.target.ownership, &kind.resource, &message).is_some()
+    };
+    let ours: Vec<_> = bench.target.kinds.iter().filter(|kind| foreign(kind)).collect();
+    assert!(!ours.is_empty());
+    assert!(ours.iter().all(|kind| kind.resource.unmarked && kind.resource.singleton.is_some()));
+}
+
 /// Where a name is not all that identifies a resource, reads and deletions are asked for by the rest too.
 #[tokio::test]
 async fn resources_of_one_name_are_told_apart_by_their_other_parts() {

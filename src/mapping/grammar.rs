@@ -60,6 +60,11 @@ static RESOURCE: &[Key] = &[
     key("version", Takes::Text, "The target's version, where all Kubernetes kinds share it."),
     key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
     key("name", Takes::Text, "The only name that it can have: there is one of these."),
+    key(
+        "unmarked",
+        Takes::Flag,
+        "The API puts its own mark in the place of ours: whoever writes the custom resource claims the only resource.",
+    ),
     key("json", Takes::Text, "`go` or `proto`: whose JSON rules hold, where its package does not say."),
     key(
         "spec",

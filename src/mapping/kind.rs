@@ -67,6 +67,7 @@ impl Build<'_> {
         let metadata = self.metadata(table, &shapes);
         let requires = self.requires(table);
         let singleton = table.text("name").map(|name| name.text);
+        let unmarked = self.unmarked(table);
         let calls = Resolver {
             document: self.document,
             schema: self.context.schema,
@@ -78,7 +79,19 @@ impl Build<'_> {
         .calls(self.document.table.table("rpc"));
         let name = self.file_stem();
         let (spec, metadata) = (spec?, metadata?);
-        Some(Resource { name, message, shapes, spec, root, metadata, singleton, calls, preserve, requires })
+        Some(Resource {
+            name,
+            message,
+            shapes,
+            spec,
+            root,
+            metadata,
+            singleton,
+            unmarked,
+            calls,
+            preserve,
+            requires,
+        })
     }
 
     fn file_stem(&self) -> String {
@@ -190,6 +203,21 @@ impl Build<'_> {
             .map(|(_, member)| member.json)
             .collect();
         (members.len() == said.len()).then_some(Spec::Root(members))
+    }
+
+    /// Of many, one without a mark can't be told from somebody else's.
+    fn unmarked(&mut self, table: &Table) -> bool {
+        let unmarked = table.flag("unmarked").unwrap_or(false);
+        if unmarked && table.text("name").is_none() {
+            let span = table.key_span("unmarked").unwrap_or(0..0);
+            let help = "give its only `name`".to_owned();
+            self.error(
+                "only a resource that there is one of can go without a mark".to_owned(),
+                span,
+                Some(help),
+            );
+        }
+        unmarked
     }
 
     /// Members beside `spec`, which must not be taken for what Kubernetes has there.

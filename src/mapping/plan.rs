@@ -252,6 +252,8 @@ pub struct Resource {
     pub metadata: Metadata,
     /// The one name that it can have.
     pub singleton: Option<String>,
+    /// The API keeps no mark of ours: the custom resource alone claims it. Singletons only.
+    pub unmarked: bool,
     /// How to call the target.
     pub calls: Calls,
     /// Fields copied from live when it is updated.

@@ -37,6 +37,8 @@ pub trait Observer: Send + Sync + 'static {
 pub struct Engine<C, R> {
     target: Arc<Target>,
     kinds: HashMap<Arc<str>, Arc<Kind>>,
+    /// Kinds whose objects may refer to Secrets.
+    secretive: HashSet<Arc<str>>,
     cluster: C,
     remote: R,
     observer: Arc<dyn Observer>,
@@ -76,6 +78,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         };
         let name = |kind: &Kind| Arc::from(kind.kubernetes.kind.as_str());
         let kinds = target.kinds.iter().map(|kind| (name(kind), Arc::clone(kind))).collect();
+        let secretive = target.kinds.iter().filter(|kind| has_secrets(kind)).map(|kind| name(kind)).collect();
         let state = State {
             queue: Queue::new(bounds),
             store: Store::default(),
@@ -91,6 +94,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         Arc::new(Self {
             target,
             kinds,
+            secretive,
             cluster,
             remote,
             observer,
@@ -264,7 +268,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
         let (taken, reached) = {
             let mut state = self.state();
-            if has_secrets(kind) {
+            if self.secretive.contains(&key.kind) {
                 state.reading.insert(key.clone());
             }
             (state.store.take(key), state.reached)

@@ -62,8 +62,11 @@ impl Owned {
     }
 }
 
-/// Whether a resource says that it is ours.
+/// Whether a resource says that it is ours, or could not say so.
 pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> bool {
+    if resource.unmarked {
+        return true;
+    }
     let Some(labels) = resource.metadata.labels.get(live) else { return false };
     let key = MapKey::String(ownership.label.clone());
     labels.as_map().and_then(|labels| labels.get(&key)).and_then(Value::as_str) == Some(&ownership.value)
