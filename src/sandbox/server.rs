@@ -191,11 +191,15 @@ impl Doing<'_> {
                 self.put(asked)
             }
             Verb::Update => {
-                self.expect_revision(&asked)?;
+                self.expect_revision(&asked, Operation::Update, Class::AbsentOrReference)?;
                 self.put(asked)
             }
             Verb::Upsert => self.put(asked),
-            Verb::Delete => self.delete(&asked.name),
+            Verb::Delete => {
+                self.expect_revision(&asked, Operation::Delete, Class::Absent)?;
+                self.store.put(self.found.resource.message.full_name(), &asked.name, None);
+                Ok(DynamicMessage::new(self.found.call.method.output()))
+            }
         }
     }
 
@@ -224,15 +228,6 @@ impl Doing<'_> {
         Ok(wire::one(&self.found.call, resource))
     }
 
-    fn delete(&mut self, name: &str) -> Result<DynamicMessage, Status> {
-        if self.store.latest(self.message(), name).is_none() {
-            let (operation, class) = (Operation::Delete, Class::Absent);
-            return Err(self.refusal(operation, class, Code::NotFound, name, "is not found"));
-        }
-        self.store.put(self.found.resource.message.full_name(), name, None);
-        Ok(DynamicMessage::new(self.found.call.method.output()))
-    }
-
     fn expect_none(&self, name: &str) -> Result<(), Status> {
         match self.store.latest(self.message(), name) {
             Some(_) => {
@@ -243,18 +238,18 @@ impl Doing<'_> {
         }
     }
 
-    fn expect_revision(&self, asked: &Asked) -> Result<(), Status> {
+    /// That it stands there, with the revision that the request carries, if it carries one.
+    fn expect_revision(&self, asked: &Asked, operation: Operation, absent: Class) -> Result<(), Status> {
         let name = &asked.name;
         let Some(stored) = self.store.latest(self.message(), name) else {
-            let (operation, class) = (Operation::Update, Class::AbsentOrReference);
-            return Err(self.refusal(operation, class, Code::NotFound, name, "is not found"));
+            return Err(self.refusal(operation, absent, Code::NotFound, name, "is not found"));
         };
-        let Some(revision) = &self.found.resource.metadata.revision else { return Ok(()) };
-        if revision.text(stored) == asked.revision {
+        let stored = self.found.resource.metadata.revision.as_ref().map(|revision| revision.text(stored));
+        if asked.revision.is_none() || asked.revision == stored {
             return Ok(());
         }
-        let (operation, class) = (Operation::Update, Class::Conflict);
-        Err(self.refusal(operation, class, Code::FailedPrecondition, name, "has another revision by now"))
+        let (usual, what) = (Code::FailedPrecondition, "has another revision by now");
+        Err(self.refusal(operation, Class::Conflict, usual, name, what))
     }
 
     /// An error with the code that the target's own table takes for the class, or else the usual one.

@@ -12,7 +12,8 @@ use crate::schema::FieldPath;
 pub(super) struct Asked {
     pub resource: Option<DynamicMessage>,
     pub name: String,
-    pub revision: String,
+    /// None where the request has no place for it.
+    pub revision: Option<String>,
     pub page: String,
     pub page_size: usize,
 }
@@ -25,7 +26,7 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
         match &assign.from {
             From::Resource => asked.resource = assign.to.message(request).cloned(),
             From::Name => asked.name = assign.to.text(request),
-            From::Revision => asked.revision = assign.to.text(request),
+            From::Revision => asked.revision = Some(assign.to.text(request)),
             From::Page => asked.page = assign.to.text(request),
             From::PageSize => {
                 asked.page_size = assign.to.get(request).map(|size| whole(&size)).unwrap_or_default();
@@ -40,7 +41,7 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
         asked.name = metadata.name.text(sent);
         parts = resource.parts().map(|part| part.text(sent)).collect();
         if let Some(revision) = &metadata.revision {
-            asked.revision = revision.text(sent);
+            asked.revision = Some(revision.text(sent));
         }
     }
     if let (true, Some(singleton)) = (asked.name.is_empty(), &resource.singleton) {

@@ -17,7 +17,7 @@ use crate::authority::Authority;
 use crate::inventory::Guard;
 use crate::workshop::{Workshop, tls};
 
-const TOKEN: &str = "rain-check-4711";
+const TOKEN: &str = "rain-check-of-today";
 
 fn client(credentials: Credentials, address: &str) -> (Client, Arc<Secure>) {
     let given = Given { target: Some("examples/widgets".into()), ..Given::default() };
@@ -148,8 +148,8 @@ fn what_is_wrong_with_a_file_is_said_without_its_content() {
         (identity(&certificate, &certificate), "key", &certificate, "no unencrypted private key"),
         (identity(&certificate, &nonsense), "key", &nonsense, ""),
         (identity(&certificate, &strange), "key", &strange, ""),
-        (token(&missing), "token", &missing, "No such file"),
-        (token(&empty), "token", &empty, "empty"),
+        (token(&missing), "bearer token", &missing, "No such file"),
+        (token(&empty), "bearer token", &empty, "empty"),
     ];
     tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         for (credentials, what, path, why) in cases {

@@ -11,4 +11,5 @@ mod operator;
 mod authority;
 mod connections;
 mod life;
+mod settings;
 mod workshop;
