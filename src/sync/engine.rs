@@ -357,6 +357,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             state.flush_early(now);
         }
         state.store.put(key, uid, memory, object.as_deref());
+        if object.is_none() {
+            state.store.bury(key, uid);
+        }
         word(&finish.outcome)
     }
 

@@ -81,7 +81,7 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
     if memory.record.is_none() {
         let status = object.status();
         memory.record = status::record(&status);
-        memory.suspect |= !status::is_ready(&status);
+        memory.suspect |= !status::is_current(&status, object.generation());
     }
     let known = known(pass, &object, memory);
     let mut run = Run { pass, object, memory, known, desired: None, refs: Vec::new(), live: None };

@@ -22,9 +22,11 @@ pub fn record(status: &Value) -> Option<Record> {
     })
 }
 
-/// Whether a status says that all is well.
-pub fn is_ready(status: &Value) -> bool {
-    read(status).iter().any(|condition| condition.type_ == READY && condition.status == "True")
+/// Whether a status says that all is well with this generation. If not, a write may have come after its record: of a
+/// generation since undone, for one.
+pub fn is_current(status: &Value, generation: i64) -> bool {
+    let ready = read(status).iter().any(|condition| condition.type_ == READY && condition.status == "True");
+    ready && status["observedGeneration"] == generation
 }
 
 /// What is to be merged into a status after a pass; none where nothing would change.

@@ -26,6 +26,8 @@ struct Entry {
     /// Of everything that a pass looks at; the status is not part of it.
     fingerprint: u64,
     body: Option<Object>,
+    /// A pass let it go: what its watch still tells of it is of the past.
+    gone: bool,
     memory: Memory,
 }
 
@@ -47,7 +49,7 @@ impl Store {
         let (uid, version) = (object.uid().to_owned(), object.resource_version().to_owned());
         match self.objects.get_mut(key) {
             Some(entry) if entry.uid == uid => {
-                if older(&version, &entry.version) {
+                if entry.gone || older(&version, &entry.version) {
                     return News::Same;
                 }
                 entry.version = version;
@@ -60,8 +62,14 @@ impl Store {
             }
             _ => {
                 self.remove(key);
-                let entry =
-                    Entry { uid, version, fingerprint, body: Some(object), memory: Memory::default() };
+                let entry = Entry {
+                    uid,
+                    version,
+                    fingerprint,
+                    body: Some(object),
+                    gone: false,
+                    memory: Memory::default(),
+                };
                 self.objects.insert(key.clone(), entry);
                 self.names.entry(key.name.clone()).or_default().push(key.clone());
                 News::New
@@ -100,6 +108,14 @@ impl Store {
         let before = std::mem::replace(&mut entry.memory, memory).secrets;
         let after = entry.memory.secrets.clone();
         self.refer(key, &before, &after);
+    }
+
+    /// A pass let this very object go. It is forgotten when its watch says so too.
+    pub fn bury(&mut self, key: &Key, uid: &str) {
+        if let Some(entry) = self.objects.get_mut(key).filter(|entry| entry.uid == uid) {
+            entry.gone = true;
+            entry.body = None;
+        }
     }
 
     /// Objects that refer to a Secret and have not seen this version of it.
