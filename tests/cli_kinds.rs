@@ -33,7 +33,9 @@ fn kinds_of(stream: &str) -> Vec<String> {
 fn kinds_are_picked_by_name_and_pattern_in_any_case() {
     assert_eq!(kinds_of(&printed(&["teleportuser"], crds::Format::Json)), ["TeleportUser"]);
     let roles = kinds_of(&printed(&["*ROLEV?", "TeleportRole"], crds::Format::Json));
-    assert_eq!(roles, ["TeleportRole", "TeleportRoleV6", "TeleportRoleV7", "TeleportRoleV8"]);
+    let versions = ["TeleportRole", "TeleportRoleV6", "TeleportRoleV7", "TeleportRoleV8", "TeleportRoleV9"];
+    assert_eq!(roles[..5], versions);
+    assert_eq!(roles[5..], ["TeleportScopedRoleV1"]);
     assert_eq!(kinds_of(&printed(&[], crds::Format::Json)).len(), target().kinds.len());
 }
 

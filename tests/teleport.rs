@@ -228,10 +228,10 @@ async fn a_role_lives_on_an_auth_server() {
     let kind = target.kinds.iter().find(|kind| kind.kubernetes.kind == "TeleportRoleV7").expect("embedded");
     let gate = Gate::new(client.clone(), Arc::new(|| Ok(())));
     let resource = &kind.resource;
-    assert_eq!(client.get(resource, "one").await.expect("reads"), None);
+    assert_eq!(client.get(resource, "one", None).await.expect("reads"), None);
     let create = Write::Create(role(&target, kind, "one"), Vacant::unread());
     let made = gate.write(kind, "default/one", &[], create.clone()).await.expect("creates");
-    let live = client.get(resource, "one").await.expect("reads").expect("is there");
+    let live = client.get(resource, "one", None).await.expect("reads").expect("is there");
     assert_eq!(made.as_ref(), Some(&live));
     assert_eq!(class(gate.write(kind, "default/one", &[], create).await), Class::Exists);
 
@@ -256,7 +256,7 @@ async fn a_role_lives_on_an_auth_server() {
 
     let proof = Owned::marked(&target.ownership, resource, &made).expect("ours");
     gate.write(kind, "default/one", &[], Write::Delete(proof.clone())).await.expect("deletes");
-    assert_eq!(client.get(resource, "one").await.expect("reads"), None);
+    assert_eq!(client.get(resource, "one", None).await.expect("reads"), None);
     assert_eq!(class(gate.write(kind, "default/one", &[], Write::Delete(proof)).await), Class::Absent);
 }
 

@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, Source};
 ///
 /// # Errors
 /// All mistakes of all files, and those that can't be read.
-pub fn compile(given: &[&Path], embedded: &[u8]) -> Result<DescriptorPool, Vec<Diagnostic>> {
+pub fn compile(given: &[&Path], embedded: Option<&[u8]>) -> Result<DescriptorPool, Vec<Diagnostic>> {
     let (mut inputs, mut problems) = (Vec::new(), Vec::new());
     for path in given {
         match Input::read(path) {
@@ -26,12 +26,13 @@ pub fn compile(given: &[&Path], embedded: &[u8]) -> Result<DescriptorPool, Vec<D
             Err(problem) => problems.push(*problem),
         }
     }
-    let embedded = Input::from_set(embedded).map_err(|error| vec![Diagnostic::error(error)])?;
+    let embedded = embedded.map(Input::from_set).transpose();
+    let embedded = embedded.map_err(|error| vec![Diagnostic::error(error)])?;
     let roots: Vec<PathBuf> = inputs.iter().rev().filter_map(|input| input.root.clone()).collect();
     // First what is carried: where two definitions collide, it is the user's file that is pointed at.
     let names: Vec<String> =
-        [&embedded].into_iter().chain(&inputs).flat_map(|input| input.names.iter().cloned()).collect();
-    let layers = inputs.into_iter().rev().chain([embedded]).map(|input| input.files);
+        embedded.iter().chain(&inputs).flat_map(|input| input.names.iter().cloned()).collect();
+    let layers = inputs.into_iter().rev().chain(embedded).map(|input| input.files);
     let mut compiler = Compiler::with_file_resolver(Layers(layers.collect()));
     for name in names {
         if let Err(error) = compiler.open_file(&name) {

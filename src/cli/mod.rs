@@ -82,7 +82,8 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         None => run_operator(&cli.run, &cli.source),
         Some(Command::Run(args)) => run_operator(&args, &cli.source),
         Some(Command::Sandbox(Choosing { choice, args })) => {
-            chosen(&cli.source, &choice).and_then(|target| sandbox::run(&args, target)).map(exit_code)
+            let chosen = chosen(&cli.source, &choice);
+            chosen.and_then(|target| sandbox::run(&args, &cli.source, target)).map(exit_code)
         }
         Some(other) => print(&other, &cli.source),
     };
@@ -122,8 +123,8 @@ fn chosen(source: &source::Given, choice: &Choice) -> Result<Target> {
 }
 
 fn run_operator(Choosing { choice, args }: &Choosing<run::Args>, source: &source::Given) -> Result<ExitCode> {
-    let config = run::config(args)?;
     let target = Arc::new(chosen(source, choice)?);
+    let config = run::config(args, &target)?;
     run::start_log(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async { crate::app::run(config, target, crate::ops::shutdown::on_signal()?).await })?;

@@ -14,6 +14,10 @@ use crate::schema::Schema;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Kinds of your own")]
 pub struct Given {
+    /// Folder of another target, in place of the one that the binary carries: its mappings/ with a target.toml, and its
+    /// .proto files in proto/
+    #[arg(long, global = true, env = "TELEPORT_OPERATOR_TARGET", value_parser = path, value_name = "DIR")]
+    pub target: Option<PathBuf>,
     /// Folder of mappings (.toml); they add to those that the binary carries, or replace those of the same Kubernetes
     /// kind. May be given more than once: the last one counts
     #[arg(
@@ -44,20 +48,24 @@ impl Given {
     /// # Errors
     /// All mistakes of the descriptors given.
     pub fn schema(&self) -> Result<Schema, Vec<Diagnostic>> {
-        let given: Vec<&Path> = said(&self.descriptors).collect();
+        let proto = self.folder().map(|folder| folder.join("proto"));
+        let given: Vec<&Path> = proto.as_deref().into_iter().chain(said(&self.descriptors)).collect();
         if given.is_empty() {
             return mapping::embedded_schema();
         }
-        descriptors::compile(&given, mapping::embedded_descriptors()).map(Schema::from_pool)
+        let embedded = proto.is_none().then(mapping::embedded_descriptors);
+        descriptors::compile(&given, embedded).map(Schema::from_pool)
     }
 
-    /// Mapping files, in layers: what the binary carries, then each folder given.
+    /// Mapping files, in layers: what the binary carries or those of another target, then each folder given.
     ///
     /// # Errors
     /// All folders that can't be read, or have no mappings.
     pub fn layers(&self) -> Result<Vec<Vec<Source>>, Vec<Diagnostic>> {
-        let (mut layers, mut problems) = (vec![mapping::embedded_sources()], Vec::new());
-        for folder in said(&self.mappings) {
+        let mappings = self.folder().map(|folder| folder.join("mappings"));
+        let embedded = mappings.is_none().then(mapping::embedded_sources);
+        let (mut layers, mut problems) = (Vec::from_iter(embedded), Vec::new());
+        for folder in mappings.as_deref().into_iter().chain(said(&self.mappings)) {
             let shown = folder.display();
             match read(folder) {
                 Ok(files) if files.is_empty() => {
@@ -79,7 +87,22 @@ impl Given {
     /// All mistakes. Mappings are not held against descriptors that are broken.
     pub fn target(&self) -> Result<(Target, Vec<Diagnostic>), Vec<Diagnostic>> {
         let (schema, layers) = self.parts()?;
-        mapping::load(&layers, &schema)
+        let (mut target, warnings) = mapping::load(&layers, &schema)?;
+        if let Some(name) = self.folder().and_then(Path::file_name) {
+            target.name = name.to_string_lossy().into_owned();
+        }
+        Ok((target, warnings))
+    }
+
+    /// Where examples of a target's kinds are.
+    pub fn examples(&self, target: &Target) -> PathBuf {
+        self.folder()
+            .map_or_else(|| Path::new("examples").join(&target.name), |folder| folder.join("examples"))
+    }
+
+    /// The folder of another target.
+    fn folder(&self) -> Option<&Path> {
+        said(self.target.as_slice()).next()
     }
 
     /// What a target is made of.

@@ -53,7 +53,8 @@ fn version(kind: &Kind, words: &Words, name: &str, storage: bool) -> Value {
     version
 }
 
-/// The columns, and with them the age, which the API server shows by itself only where there are no others.
+/// The columns, and with them the age, which the API server shows by itself only where there are no others; members
+/// beside the specification have a column each, as in the official CRDs.
 fn columns(kind: &Kind) -> Vec<Value> {
     let column = |name: &str, type_: &str, path: &str, description: &str| json!({ "name": name, "type": type_, "jsonPath": path, "description": description });
     let own = kind.kubernetes.columns.iter().map(|c| column(&c.name, "string", &c.path, &c.description));
@@ -61,6 +62,10 @@ fn columns(kind: &Kind) -> Vec<Value> {
     if !columns.is_empty() {
         columns.push(column("Age", "date", ".metadata.creationTimestamp", "The age of this resource"));
     }
+    let beside = kind.resource.root.iter();
+    columns.extend(
+        beside.map(|name| column(name, "string", &format!(".{name}"), &format!("Resource's {name}."))),
+    );
     columns
 }
 
@@ -78,6 +83,9 @@ fn root(kind: &Kind, words: &Words) -> Value {
             "status": status::schema(words),
         },
     });
+    for (name, member) in schema::beside(&kind.resource) {
+        root["properties"][name] = member;
+    }
     let singleton = kind.resource.singleton.as_ref().filter(|_| kind.kubernetes.name_rule);
     if let Some(name) = singleton {
         // A JSON string is a CEL string.

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value as ProtoValue};
 
-use super::plan::{Answer, Assign, Call, Calls, From};
+use super::path;
+use super::plan::{Answer, Assign, Call, Calls, From, Many, Shapes};
 use super::raw::{Document, Node, Table, Text, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
@@ -26,6 +27,7 @@ pub(super) struct Resolver<'a> {
     pub document: &'a Document,
     pub schema: &'a Schema,
     pub message: &'a MessageDescriptor,
+    pub shapes: &'a Shapes,
     /// Requests of the only resource of its kind carry no name.
     pub singleton: bool,
     pub problems: &'a mut Vec<Diagnostic>,
@@ -94,6 +96,7 @@ impl Resolver<'_> {
                 "{resource}" => From::Resource,
                 "{page}" => From::Page,
                 "{page-size}" => From::PageSize,
+                other if other.starts_with("{$") => From::Member(self.member(&last, other, &node.span)?),
                 other => {
                     let known = ["{name}", "{revision}", "{resource}", "{page}", "{page-size}"];
                     let help = did_you_mean(other, known);
@@ -108,6 +111,32 @@ impl Resolver<'_> {
             value => From::Constant(self.constant(&last, value, node.span.clone())?),
         };
         Some(Assign { to, from })
+    }
+
+    /// The member of the resource that `{$.…}` names: a text, for a text.
+    fn member(&mut self, to: &FieldDescriptor, text: &str, span: &Range<usize>) -> Option<FieldPath> {
+        let names = path::members(text.trim_start_matches('{').trim_end_matches('}'));
+        let found = names.map_err(|message| (message, None)).and_then(|names| {
+            let missing = |(name, known): (String, _)| {
+                (format!("there is no `{name}` here"), did_you_mean(&name, known))
+            };
+            self.shapes.follow(&names).map_err(missing)
+        });
+        let is_text = |field: &FieldDescriptor| field.kind() == Kind::String && !field.is_list();
+        match found {
+            Ok((path, member)) if member.many == Many::One && is_text(&member.field) && is_text(to) => {
+                Some(path)
+            }
+            Ok(_) => {
+                let message = format!("only a string can be put into {}, and only from one", to.full_name());
+                self.error(message, span.clone(), None);
+                None
+            }
+            Err((message, help)) => {
+                self.error(message, span.clone(), help);
+                None
+            }
+        }
     }
 
     fn constant(&mut self, field: &FieldDescriptor, value: &Value, span: Range<usize>) -> Option<ProtoValue> {
@@ -165,7 +194,8 @@ impl Resolver<'_> {
                     self.only(candidates, From::Page, "the token of the page", request, at);
                 }
                 if !said(&From::PageSize, request) {
-                    let candidates = free(request, |kind| *kind == Kind::Int32);
+                    let candidates =
+                        free(request, |kind| matches!(kind, Kind::Int32 | Kind::Uint32 | Kind::Int64));
                     self.only(candidates, From::PageSize, "the size of the page", request, at);
                 }
             }

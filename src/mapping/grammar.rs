@@ -60,12 +60,18 @@ static RESOURCE: &[Key] = &[
     key("version", Takes::Text, "The target's version, where all Kubernetes kinds share it."),
     key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
     key("name", Takes::Text, "The only name that it can have: there is one of these."),
+    key(
+        "unmarked",
+        Takes::Flag,
+        "The API puts its own mark in the place of ours: whoever writes the custom resource claims the only resource.",
+    ),
     key("json", Takes::Text, "`go` or `proto`: whose JSON rules hold, where its package does not say."),
     key(
         "spec",
         Takes::Texts,
         "Members at the root that make up the specification; otherwise it is `$.spec`.",
     ),
+    key("root", Takes::Texts, "Members at the root that stand beside `spec` in the custom resource too."),
     key("requires", Takes::Texts, "Features of which the server must have one."),
 ];
 
@@ -99,7 +105,8 @@ static CALL: &[Key] = &[
     key(
         "request",
         Takes::Map(&Takes::Constant),
-        "What fields of the request get: a constant, or {name}, {revision}, {resource}, {page}, {page-size}.",
+        "What fields of the request get: a constant, {name}, {revision}, {resource}, {page}, {page-size}, or a member \
+         of the resource by its JSONPath: {$.spec.realm}.",
     ),
     key(
         "items",
@@ -121,6 +128,7 @@ static FIELDS: &[Key] = &[
 pub static TARGET: &[Key] = &[
     required("kubernetes", Takes::Table(TARGET_KUBERNETES), "The Kubernetes side of all kinds."),
     required("ownership", Takes::Table(OWNERSHIP), "The label that marks a resource as ours."),
+    required("connection", Takes::Table(CONNECTION), "How the target is reached."),
     required("metadata", Takes::Map(&Takes::Table(METADATA)), "Where metadata messages keep things."),
     key("features", Takes::Table(FEATURES), "How to learn what the server can do."),
     required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
@@ -133,6 +141,7 @@ static TARGET_KUBERNETES: &[Key] = &[
     required("kind-prefix", Takes::Text, "What all kinds start with."),
     required("category", Takes::Text, "Category, for `kubectl get CATEGORY`."),
     required("finalizer", Takes::Text, "Finalizer that holds an object until its resource is gone."),
+    required("lease", Takes::Text, "Name of the Lease by which one of several replicas is chosen."),
     required("annotations", Takes::Table(ANNOTATIONS), "Names of annotations."),
     key("status", Takes::Map(&Takes::Text), "Further integers that a status may hold, each with its format."),
 ];
@@ -146,6 +155,20 @@ static ANNOTATIONS: &[Key] = &[
 
 static OWNERSHIP: &[Key] =
     &[required("label", Takes::Text, "Its key."), required("value", Takes::Text, "Its value.")];
+
+static CONNECTION: &[Key] = &[
+    required("kind", Takes::Text, "The way in: `grpc` (TLS, and the files below), or `teleport`."),
+    required("address", Takes::Text, "`host:port`, where no flag says another."),
+    key("ca-file", Takes::Text, "grpc: authorities of the server's certificate; otherwise the system's."),
+    key("certificate-file", Takes::Text, "grpc: our certificate, with the chain behind it."),
+    key("key-file", Takes::Text, "grpc: the certificate's private key."),
+    key("token-file", Takes::Text, "grpc: a token that is sent with every call, as a bearer's."),
+    key(
+        "server-name",
+        Takes::Text,
+        "grpc: the name in the server's certificate; otherwise the address's host.",
+    ),
+];
 
 static METADATA: &[Key] = &[
     required("name", Takes::Text, "Field of the name."),

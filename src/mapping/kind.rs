@@ -7,7 +7,7 @@ use prost_reflect::{Kind as ProtoKind, MessageDescriptor};
 use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
-use super::plan::{Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shape, Shapes, Spec};
+use super::plan::{Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shapes, Spec, TOP};
 use super::raw::{Document, Table, Text};
 use super::repr::Json;
 use super::shape::{self, Rule, Word};
@@ -52,7 +52,8 @@ impl Build<'_> {
         let message = self.message(&table.text("message")?)?;
         let json = self.json(table, &message);
         let fields = self.document.table.table("fields");
-        let rules = self.rules(fields);
+        let mut rules = self.rules(fields);
+        rules.extend(self.identifying());
         let resolved = shape::resolve(&message, json, self.context.types, &rules);
         for (span, message, help) in resolved.problems {
             let span = span.or_else(|| table.text("message").map(|text| text.span)).unwrap_or(0..0);
@@ -62,20 +63,35 @@ impl Build<'_> {
         self.check_secrets(fields, &shapes);
         let preserve = self.preserve(fields, &shapes);
         let spec = self.spec(table, &shapes);
+        let root = self.root(table, &shapes);
         let metadata = self.metadata(table, &shapes);
         let requires = self.requires(table);
         let singleton = table.text("name").map(|name| name.text);
+        let unmarked = self.unmarked(table);
         let calls = Resolver {
             document: self.document,
             schema: self.context.schema,
             message: &message,
+            shapes: &shapes,
             singleton: singleton.is_some(),
             problems: self.problems,
         }
         .calls(self.document.table.table("rpc"));
         let name = self.file_stem();
         let (spec, metadata) = (spec?, metadata?);
-        Some(Resource { name, message, shapes, spec, metadata, singleton, calls, preserve, requires })
+        Some(Resource {
+            name,
+            message,
+            shapes,
+            spec,
+            root,
+            metadata,
+            singleton,
+            unmarked,
+            calls,
+            preserve,
+            requires,
+        })
     }
 
     fn file_stem(&self) -> String {
@@ -126,6 +142,18 @@ impl Build<'_> {
         rules
     }
 
+    /// The members that a read asks for. What is wrong with their paths is reported where the call is resolved.
+    fn identifying(&self) -> Vec<Rule> {
+        let get = self.document.table.table("rpc").list("get").first().and_then(|node| node.table());
+        let request = get.map(|call| call.table("request").entries().collect::<Vec<_>>()).unwrap_or_default();
+        let texts = request.into_iter().filter_map(|(_, node)| node.text());
+        let rule = |text: Text| {
+            let steps = path::parse(text.text.strip_prefix('{')?.strip_suffix('}')?).ok()?;
+            Some(Rule { steps, word: Word::Fixed, span: text.span })
+        };
+        texts.filter(|text| text.text.starts_with("{$")).filter_map(rule).collect()
+    }
+
     fn check_secrets(&mut self, fields: &Table, shapes: &Shapes) {
         let secret = shapes.0.iter().flat_map(|shape| &shape.members).filter(|member| member.rules.secret);
         let wrong: Vec<_> = secret
@@ -152,24 +180,14 @@ impl Build<'_> {
                 return None;
             }
         };
-        let mut shape = Some(shapes.root());
-        let mut fields = Vec::new();
-        let mut last = None;
-        for name in &names {
-            let known = shape.map(|shape| shape.members.iter().map(|m| m.json.as_str()).collect::<Vec<_>>());
-            let Some(member) = shape.and_then(|shape| shape.member(name)) else {
-                let help = did_you_mean(name, known.unwrap_or_default());
-                self.error(format!("there is no `{name}` here"), text.span.clone(), help);
-                return None;
-            };
-            fields.extend(member.path.fields().iter().cloned());
-            shape = match (&member.value, member.many) {
-                (Shape::Message(id), super::plan::Many::One) => Some(shapes.get(*id)),
-                _ => None,
-            };
-            last = Some(member.clone());
+        match shapes.follow(&names) {
+            Ok((path, member)) => Some((path, member.clone())),
+            Err((missing, known)) => {
+                let help = did_you_mean(&missing, known);
+                self.error(format!("there is no `{missing}` here"), text.span.clone(), help);
+                None
+            }
         }
-        last.map(|member| (FieldPath::new(fields), member))
     }
 
     fn spec(&mut self, table: &Table, shapes: &Shapes) -> Option<Spec> {
@@ -185,6 +203,36 @@ impl Build<'_> {
             .map(|(_, member)| member.json)
             .collect();
         (members.len() == said.len()).then_some(Spec::Root(members))
+    }
+
+    /// Of many, one without a mark can't be told from somebody else's.
+    fn unmarked(&mut self, table: &Table) -> bool {
+        let unmarked = table.flag("unmarked").unwrap_or(false);
+        if unmarked && table.text("name").is_none() {
+            let span = table.key_span("unmarked").unwrap_or(0..0);
+            let help = "give its only `name`".to_owned();
+            self.error(
+                "only a resource that there is one of can go without a mark".to_owned(),
+                span,
+                Some(help),
+            );
+        }
+        unmarked
+    }
+
+    /// Members beside `spec`, which must not be taken for what Kubernetes has there.
+    fn root(&mut self, table: &Table, shapes: &Shapes) -> Vec<String> {
+        let mut names = Vec::new();
+        for text in table.texts("root") {
+            let Some((path, member)) = self.member_path(shapes, &text) else { continue };
+            if path.fields() != member.path.fields() || TOP.contains(&member.json.as_str()) {
+                let message = format!("`{}` can't stand at the root of a custom resource", text.text);
+                self.error(message, text.span, None);
+                continue;
+            }
+            names.push(member.json);
+        }
+        names
     }
 
     /// The member of the root whose message is one that `target.toml` knows.

@@ -53,8 +53,8 @@ pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diag
             let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
             kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
             let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
-            let target::Common { words, ownership, features, errors, limits } = common;
-            Ok((Target { name, words, ownership, features, errors, limits, kinds }, problems))
+            let target::Common { words, ownership, connection, features, errors, limits } = common;
+            Ok((Target { name, words, ownership, connection, features, errors, limits, kinds }, problems))
         }
         _ => Err(problems),
     }

@@ -23,13 +23,14 @@ pub(super) struct Rule {
     pub span: Range<usize>,
 }
 
-/// The words of `[fields]` that hold for members. `preserve` holds for paths and is resolved elsewhere.
+/// The words of `[fields]` that hold for members, and what reads are asked for by (`Fixed`). `preserve` holds for paths and is resolved elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Omit,
     Secret,
     Present,
     Server,
+    Fixed,
 }
 
 /// A rule, as far as it has been followed: its number and how many of its steps are behind.
@@ -53,14 +54,16 @@ pub(super) fn resolve(message: &MessageDescriptor, json: Json, types: &Types, ru
         problems: Vec::new(),
     };
     build.message(message, (0..rules.len()).map(|rule| (rule, 0)).collect());
-    for (rule, reached) in rules.iter().zip(&build.reached) {
+    // What is wrong with a path in a request is said where the call is resolved.
+    let written = |(rule, _): &(&Rule, &usize)| rule.word != Word::Fixed;
+    for (rule, reached) in rules.iter().zip(&build.reached).filter(written) {
         let Some(Step::Member(missing)) = rule.steps.get(*reached) else { continue };
         let known = build.nearest.remove(&(rule.span.start, *reached)).unwrap_or_default();
         let help = did_you_mean(missing, known.iter().map(String::as_str));
         let message = format!("there is no `{missing}` in the JSON form of {}", message.full_name());
         build.problems.push((Some(rule.span.clone()), message, help));
     }
-    for (rule, reached) in rules.iter().zip(&build.reached) {
+    for (rule, reached) in rules.iter().zip(&build.reached).filter(written) {
         if matches!(rule.steps.get(*reached), Some(Step::Each)) {
             let message = "`[*]` stands for the elements of a list or map, and this is neither".to_owned();
             build.problems.push((Some(rule.span.clone()), message, None));
@@ -186,6 +189,7 @@ impl Build<'_> {
                 Word::Secret => here.secret = true,
                 Word::Present => here.present = true,
                 Word::Server => here.server = true,
+                Word::Fixed => here.fixed = true,
             }
         }
         (here, below)

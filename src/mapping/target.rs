@@ -1,10 +1,13 @@
 //! Resolves `target.toml`: what is the same for all kinds of a target.
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
 use super::errors::{CODES, Class, Errors, Operation};
 use super::path;
-use super::plan::{AnswerPath, Condition, Features, Limits, Ownership, Says, Words};
+use super::plan::{
+    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Says, Way, Words,
+};
 use super::raw::{Document, Table, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
@@ -14,6 +17,7 @@ use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor};
 pub(super) struct Common {
     pub words: Words,
     pub ownership: Ownership,
+    pub connection: Connection,
     pub features: Features,
     pub errors: Errors,
     pub limits: Limits,
@@ -26,10 +30,11 @@ pub(super) fn resolve(
 ) -> Option<Common> {
     let mut build = Build { document, schema, problems };
     let (features, errors) = (build.features(), build.errors());
-    let limits = build.limits();
+    let (limits, connection) = (build.limits(), build.connection());
     Some(Common {
         words: words(&document.table)?,
         ownership: ownership(&document.table)?,
+        connection: connection?,
         features,
         errors,
         limits: limits?,
@@ -48,6 +53,7 @@ fn words(table: &Table) -> Option<Words> {
         kind_prefix: text(kubernetes, "kind-prefix")?,
         category: text(kubernetes, "category")?,
         finalizer: text(kubernetes, "finalizer")?,
+        lease: text(kubernetes, "lease")?,
         ignore: text(annotations, "ignore")?,
         keep: text(annotations, "keep")?,
         description: text(annotations, "description")?,
@@ -197,6 +203,49 @@ impl Build<'_> {
             concurrent: self.positive(table, "concurrent")?,
             concurrent_kind: self.positive(table, "concurrent-kind")?,
         })
+    }
+
+    fn connection(&mut self) -> Option<Connection> {
+        let table = self.document.table.table("connection");
+        let (kind, address) = (table.text("kind")?, table.text("address")?.text);
+        let Some((_, way)) = Way::NAMES.into_iter().find(|(name, _)| *name == kind.text) else {
+            let names = Way::NAMES.map(|(name, _)| name);
+            let help = did_you_mean(&kind.text, names);
+            let message = format!("`kind` takes {}, not `{}`", names.join(" or "), kind.text);
+            self.error(message, kind.span, help);
+            return None;
+        };
+        if way != Way::Grpc {
+            for (name, _) in table.entries().filter(|(name, _)| !["kind", "address"].contains(&&*name.text)) {
+                self.error(format!("`{}` is for the kind grpc alone", name.text), name.span.clone(), None);
+            }
+        }
+        Some(Connection { way, address, credentials: self.credentials(table) })
+    }
+
+    fn credentials(&mut self, table: &Table) -> Credentials {
+        // As everything in a file, relative to it: a target is a folder that can be put anywhere.
+        let folder = Path::new(&self.document.source.name).parent().unwrap_or(Path::new(""));
+        let file = |key: &str| table.text(key).map(|text| folder.join(text.text));
+        let identity = match (file("certificate-file"), file("key-file")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (certificate, _) => {
+                let (there, missing) = match certificate {
+                    Some(_) => ("certificate-file", "key-file"),
+                    None => ("key-file", "certificate-file"),
+                };
+                let span = table.key_span(there).unwrap_or(0..0);
+                self.error(format!("`{there}` is nothing without `{missing}`"), span, None);
+                None
+            }
+        };
+        Credentials {
+            authorities: file("ca-file"),
+            identity,
+            token: file("token-file"),
+            server_name: table.text("server-name").map(|text| text.text),
+        }
     }
 
     fn positive<T: TryFrom<i64>>(&mut self, table: &Table, key: &str) -> Option<T> {

@@ -154,6 +154,7 @@ fn printed(node: &Node) -> Option<Printed> {
     match &node.value {
         Value::Text(word) => Some(Printed::Word(word.clone())),
         Value::Flag(flag) => Some(Printed::Bool(*flag)),
+        Value::Whole(_) => Some(Printed::Number),
         _ => None,
     }
 }

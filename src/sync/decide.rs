@@ -44,6 +44,8 @@ pub struct Facts {
     pub suspect: bool,
     /// The API has a create that fails on an existing name.
     pub exclusive_create: bool,
+    /// We wrote so lately that a read may not show it yet.
+    pub lags: bool,
 }
 
 /// What status remembers of the last successful write.
@@ -360,10 +362,11 @@ fn deleting(known: &Known) -> Step {
     }
     match &known.live {
         Live::Unread => Step::Observe,
-        Live::Absent => Step::RemoveFinalizer,
         Live::Unreadable(failure) => failed(failure, Vec::new()),
         Live::Found(found) if found.owned && found.other_kind.is_none() => Step::Delete,
-        Live::Found(_) => Step::RemoveFinalizer,
+        // What we made may not be seen yet, and would be left behind.
+        _ if known.object.lags && known.rereads < REREADS => Step::Observe,
+        Live::Absent | Live::Found(_) => Step::RemoveFinalizer,
     }
 }
 

@@ -116,3 +116,20 @@ fn a_secret_that_does_not_allow_it_is_not_read() {
     until_refused(&world, "secret \"my-secret\" is missing key \"key\"");
     assert_shown_nowhere(&world, &["hidden-value-hunter2"]);
 }
+
+#[test]
+fn a_secret_that_changes_while_it_is_first_used_is_used_again() {
+    let world = World::new("secrets-race");
+    let mut plain = connector();
+    plain["spec"]["client_secret"] = json!("in the object itself");
+    world.apply_all([&secret("first-value", Some("*")), &plain]);
+    until_has(&world, "in the object itself");
+
+    let method = "/proto.AuthService/UpdateGithubConnector";
+    world.target.inject(&json!({"method": "UpdateGithubConnector", "latency_ms": 3000}));
+    world.apply_all([&connector()]);
+    world.until("the write is under way", || world.target.calls().get(method).copied());
+    assert_eq!(live(&world).as_deref(), Some("in the object itself"));
+    world.apply_all([&secret("second-value", Some("*"))]);
+    until_has(&world, "second-value");
+}

@@ -13,8 +13,10 @@ use super::target::mark;
 use super::world::{Cut, State, Weather};
 use super::{KINDS, SECRET, SECRETS};
 
-/// Deeds and how often they are done.
-const DEEDS: [(u32, fn(&mut State, &Target)); 18] = [
+type Deed = fn(&mut State, &Target);
+
+/// What people do by way of Kubernetes, and how often.
+const DEEDS: [(u32, Deed); 9] = [
     (30, edit),
     (6, relabel),
     (4, describe),
@@ -24,31 +26,31 @@ const DEEDS: [(u32, fn(&mut State, &Target)); 18] = [
     (6, recreate),
     (4, put_secret),
     (2, delete_secret),
-    (7, meddle),
-    (4, touch),
-    (5, delete_behind),
-    (3, create_behind),
-    (2, disown),
-    (3, delete_foreign),
-    (5, weather),
-    (3, outage),
-    (4, death),
 ];
 
+/// What people do in the target, behind the operator's back.
+const MEDDLING: [(u32, Deed); 6] =
+    [(7, meddle), (4, touch), (5, delete_behind), (3, create_behind), (2, disown), (3, delete_foreign)];
+
+/// What happens to networks and machines.
+const TROUBLE: [(u32, Deed); 3] = [(5, weather), (3, outage), (4, death)];
+
 /// Does something, and says how long it takes until the next deed.
-pub fn deed(state: &mut State, plan: &Target) -> Duration {
-    let all: u32 = DEEDS.iter().map(|(often, _)| often).sum();
-    let mut drawn = state.dice.u32(..all);
-    for (often, deed) in DEEDS {
+pub fn deed(state: &mut State, plan: &Target, meddling: bool, trouble: bool) -> Duration {
+    let more = MEDDLING.into_iter().filter(|_| meddling).chain(TROUBLE.into_iter().filter(|_| trouble));
+    let deeds = DEEDS.into_iter().chain(more);
+    let all: u32 = deeds.clone().map(|(often, _)| often).sum();
+    let mut drawn = state.people.u32(..all);
+    for (often, deed) in deeds {
         if drawn < often {
             deed(state, plan);
             break;
         }
         drawn -= often;
     }
-    let longest = [0, 20, 200, 2_000, 10_000][state.dice.usize(..5)];
-    let rare = if state.dice.u8(..40) == 0 { 700_000 } else { longest };
-    Duration::from_millis(state.dice.u64(0..=rare))
+    let longest = [0, 20, 200, 2_000, 10_000][state.people.usize(..5)];
+    let rare = if state.people.u8(..40) == 0 { 700_000 } else { longest };
+    Duration::from_millis(state.people.u64(0..=rare))
 }
 
 fn draw(dice: &mut Rng) -> Id {
@@ -87,8 +89,8 @@ fn spec(dice: &mut Rng, kind: &str) -> Value {
 }
 
 fn edit(state: &mut State, plan: &Target) {
-    let id = draw(&mut state.dice);
-    let spec = spec(&mut state.dice, &id.0);
+    let id = draw(&mut state.people);
+    let spec = spec(&mut state.people, &id.0);
     state.note(&format!("* {} {}: asks for {spec}", id.0, id.1));
     if state.kubernetes.object(&id).is_some() {
         return state.kubernetes.edit(&id, |object| object["spec"] = spec);
@@ -100,7 +102,7 @@ fn edit(state: &mut State, plan: &Target) {
 /// An object that exists.
 fn existing(state: &mut State) -> Option<Id> {
     let ids: Vec<_> = state.kubernetes.objects().map(|(id, _)| id.clone()).collect();
-    (!ids.is_empty()).then(|| ids[state.dice.usize(..ids.len())].clone())
+    (!ids.is_empty()).then(|| ids[state.people.usize(..ids.len())].clone())
 }
 
 fn set(state: &mut State, group: &str, name: &str, value: Value) {
@@ -117,22 +119,22 @@ fn set(state: &mut State, group: &str, name: &str, value: Value) {
 }
 
 fn relabel(state: &mut State, _: &Target) {
-    let label = state.dice.u8(..3).to_string();
+    let label = state.people.u8(..3).to_string();
     set(state, "labels", "team", label.into());
 }
 
 fn describe(state: &mut State, plan: &Target) {
-    let text = state.dice.u8(..3).to_string();
+    let text = state.people.u8(..3).to_string();
     set(state, "annotations", &plan.words.description, text.into());
 }
 
 fn ignore(state: &mut State, plan: &Target) {
-    let value = if state.dice.bool() { json!("true") } else { Value::Null };
+    let value = if state.people.bool() { json!("true") } else { Value::Null };
     set(state, "annotations", &plan.words.ignore, value);
 }
 
 fn keep(state: &mut State, plan: &Target) {
-    let value = if state.dice.bool() { json!("true") } else { Value::Null };
+    let value = if state.people.bool() { json!("true") } else { Value::Null };
     set(state, "annotations", &plan.words.keep, value);
 }
 
@@ -152,13 +154,13 @@ fn recreate(state: &mut State, _: &Target) {
 
 fn put_secret(state: &mut State, _: &Target) {
     let (name, value) =
-        (SECRETS[state.dice.usize(..SECRETS.len())], format!("{SECRET}{}", state.dice.u8(..)));
+        (SECRETS[state.people.usize(..SECRETS.len())], format!("{SECRET}{}", state.people.u8(..)));
     state.note(&format!("* Secret {name}: new value"));
     state.kubernetes.put_secret(name, "key", value);
 }
 
 fn delete_secret(state: &mut State, _: &Target) {
-    let name = SECRETS[state.dice.usize(..SECRETS.len())];
+    let name = SECRETS[state.people.usize(..SECRETS.len())];
     state.note(&format!("* Secret {name}: delete"));
     state.kubernetes.delete_secret(name);
 }
@@ -172,7 +174,7 @@ enum Meddling {
 }
 
 fn behind(state: &mut State, plan: &Target, ours: bool, meddling: &Meddling) {
-    let id = draw(&mut state.dice);
+    let id = draw(&mut state.people);
     let resource = &kind_of(plan, &id.0).resource;
     let place = place(resource, &id.1);
     let Some(mut live) = state.server.latest(&place).cloned() else { return };
@@ -181,7 +183,7 @@ fn behind(state: &mut State, plan: &Target, ours: bool, meddling: &Meddling) {
     }
     let (what, message) = match meddling {
         Meddling::Describe => {
-            let text = format!("foreign {}", state.dice.u8(..));
+            let text = format!("foreign {}", state.people.u8(..));
             let path = resource.metadata.description.as_ref().expect("a place for a description");
             path.set(&mut live, Field::String(text));
             ("describe", Some(live))
@@ -218,7 +220,7 @@ fn delete_foreign(state: &mut State, plan: &Target) {
 }
 
 fn create_behind(state: &mut State, plan: &Target) {
-    let id = draw(&mut state.dice);
+    let id = draw(&mut state.people);
     let resource = &kind_of(plan, &id.0).resource;
     let place = place(resource, &id.1);
     if state.server.latest(&place).is_some() {
@@ -236,7 +238,7 @@ fn create_behind(state: &mut State, plan: &Target) {
 }
 
 fn weather(state: &mut State, _: &Target) {
-    let mut rate = || [0.0, 0.0, 0.05, 0.3][state.dice.usize(..4)];
+    let mut rate = || [0.0, 0.0, 0.05, 0.3][state.people.usize(..4)];
     let (slow, kubernetes, target, watches) = (rate(), rate(), rate(), rate());
     state.weather = Weather { slow, kubernetes, target, watches, ..state.weather };
     state.note(&format!("* {:?}", state.weather));
@@ -248,6 +250,6 @@ fn outage(state: &mut State, _: &Target) {
 }
 
 fn death(state: &mut State, _: &Target) {
-    let cut = Cut { call: state.calls + state.dice.u64(1..=12), done: state.dice.bool() };
+    let cut = Cut { call: state.calls + state.people.u64(1..=12), done: state.people.bool() };
     state.cut = Some(cut);
 }

@@ -36,7 +36,9 @@ const SECRET: &str = "s3cr3t-";
 /// How long everything gets to come to rest: longer than the slowest retry.
 const REST: Duration = Duration::from_secs(30 * 60);
 /// How often drift is looked for.
-const SYNC_PERIOD: Duration = Duration::from_secs(120);
+const SYNC_PERIOD: Duration = Duration::from_secs(300);
+/// Longer than any story.
+const NEVER: Duration = Duration::from_secs(1_000_000);
 
 /// What is done, and for how long.
 #[derive(Clone, Copy)]
@@ -44,6 +46,10 @@ struct Story {
     seed: u64,
     /// Deeds.
     length: usize,
+    /// People write to the target, too, and drift is looked for.
+    meddling: bool,
+    /// Networks fail and machines die.
+    trouble: bool,
     /// When the first process is to die.
     cut: Option<Cut>,
 }
@@ -52,8 +58,7 @@ struct Story {
 struct Told {
     broken: Vec<String>,
     trace: Vec<String>,
-    /// Calls of the first process, until it died.
-    calls: u64,
+    /// The first process died as it was to.
     died: bool,
 }
 
@@ -71,10 +76,10 @@ fn tell(story: Story) -> Told {
     runtime.block_on(async {
         let world = World::new(story.seed, plan());
         let _logs = tracing::subscriber::set_default(logs(world.trace()));
-        let (calls, died) = live(&world, story).await;
+        let died = live(&world, story).await;
         let state = world.state();
         let trace = world.trace().lock().unwrap_or_else(PoisonError::into_inner).lines().to_vec();
-        Told { broken: state.broken.clone(), trace, calls, died }
+        Told { broken: state.broken.clone(), trace, died }
     })
 }
 
@@ -104,20 +109,20 @@ impl std::io::Write for Log {
     }
 }
 
-async fn live(world: &Arc<World>, story: Story) -> (u64, bool) {
+async fn live(world: &Arc<World>, story: Story) -> bool {
     let plan = plan();
-    let mut machine = Machine { world, plan: &plan, process: None };
+    let sync_period = if story.meddling { SYNC_PERIOD } else { NEVER };
+    let mut machine = Machine { world, plan: &plan, sync_period, process: None };
     world.state().cut = story.cut;
     machine.start();
     for _ in 0..story.length {
-        let pause = deed(&mut world.state(), &plan);
+        let pause = deed(&mut world.state(), &plan, story.meddling, story.trouble);
         world.news.notify_waiters();
         machine.run(pause).await;
     }
     let died = world.state().cut.is_none();
-    let calls = world.state().calls;
     rest(&mut machine).await;
-    (calls, died)
+    died
 }
 
 /// Everything goes well from now on: it must come to rest in the right state, and stay there.
@@ -130,7 +135,7 @@ async fn rest(machine: &mut Machine<'_>) {
         state.note("*** all is calm");
     }
     machine.run(REST).await;
-    judge(&mut world.state(), machine.plan);
+    judge(&mut world.state(), machine.plan, machine.sync_period != NEVER);
     world.state().note("*** all is at rest");
     let writes = |state: &State| (state.server.writes, state.kubernetes.writes);
     let before = writes(&world.state());
@@ -150,8 +155,8 @@ async fn rest(machine: &mut Machine<'_>) {
     }
 }
 
-fn judge(state: &mut State, plan: &Target) {
-    for wrong in properties::wrongs(state, plan) {
+fn judge(state: &mut State, plan: &Target, looked: bool) {
+    for wrong in properties::wrongs(state, plan, looked) {
         state.forbid(wrong);
     }
 }
@@ -160,12 +165,13 @@ fn judge(state: &mut State, plan: &Target) {
 struct Machine<'a> {
     world: &'a Arc<World>,
     plan: &'a Arc<Target>,
+    sync_period: Duration,
     process: Option<Process>,
 }
 
 impl Machine<'_> {
     fn start(&mut self) {
-        self.process = Some(Process::start(self.world, self.plan, SYNC_PERIOD));
+        self.process = Some(Process::start(self.world, self.plan, self.sync_period));
     }
 
     async fn run(&mut self, time: Duration) {
@@ -212,8 +218,8 @@ fn report(story: Story) -> String {
 
 #[test]
 fn everything_comes_to_rest_in_the_right_state() {
-    const LENGTH: usize = 60;
-    let story = |seed| Story { seed, length: LENGTH, cut: None };
+    const LENGTH: usize = 40;
+    let story = |seed| Story { seed, length: LENGTH, meddling: seed % 3 > 0, trouble: true, cut: None };
     if let Some(seed) = number("SIM_SEED") {
         let told = tell(story(seed));
         assert!(told.broken.is_empty(), "{}", report(story(seed)));
@@ -246,10 +252,34 @@ fn everything_comes_to_rest_in_the_right_state() {
     panic!("{} of {seeds} go wrong: {wrong:#?}; the first:\n{}", wrong.len(), report(story(*first)));
 }
 
+/// Without any other trouble, so that what people do takes little else than these calls.
+#[test]
+fn a_process_may_die_at_any_call() {
+    let stories = (0..3).flat_map(|seed| [(seed, false), (seed, true)]);
+    std::thread::scope(|scope| {
+        for (seed, done) in stories {
+            scope.spawn(move || die_at_each_call(seed, done));
+        }
+    });
+}
+
+fn die_at_each_call(seed: u64, done: bool) {
+    for call in 1.. {
+        let cut = Some(Cut { call, done });
+        let story = Story { seed, length: 15, meddling: seed > 0, trouble: false, cut };
+        let told = tell(story);
+        assert!(told.broken.is_empty(), "{cut:?}: {}", report(story));
+        if !told.died {
+            assert!(call > 20, "the story is longer than {call} calls");
+            return;
+        }
+    }
+}
+
 #[test]
 fn a_seed_is_a_history() {
     for seed in 0..5 {
-        let story = Story { seed, length: 60, cut: None };
+        let story = Story { seed, length: 60, meddling: true, trouble: true, cut: None };
         let (once, again) = (tell(story).trace, tell(story).trace);
         let differ = once.iter().zip(&again).find(|(once, again)| once != again);
         assert_eq!(differ, None, "seed {seed}");

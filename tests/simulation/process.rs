@@ -356,7 +356,12 @@ impl Remote {
 }
 
 impl ports::Remote for Remote {
-    async fn get(&self, resource: &Resource, name: &str) -> Result<Option<DynamicMessage>, Failure> {
+    async fn get(
+        &self,
+        resource: &Resource,
+        name: &str,
+        _: Option<&DynamicMessage>,
+    ) -> Result<Option<DynamicMessage>, Failure> {
         let place = (resource.name.clone(), name.to_owned());
         let (what, asked) = (format!("get {} {}", place.0, place.1), place.clone());
         let errors = [Class::Unavailable, Class::Other, Class::Limited, Class::Denied];

@@ -11,14 +11,14 @@ use super::process::place;
 use super::target::{Place, revision};
 use super::world::State;
 
-/// All that is not as it should be.
-pub fn wrongs(state: &State, plan: &Target) -> Vec<String> {
+/// All that is not as it should be. What nobody has looked at since it was written may have an open record.
+pub fn wrongs(state: &State, plan: &Target, looked: bool) -> Vec<String> {
     let objects = state.kubernetes.objects();
     let mut wrongs: Vec<_> = objects
         .filter(|(id, _)| state.kubernetes.ignored_for(id).is_none())
         .flat_map(|(id, object)| {
             let kind = kind_of(plan, &id.0);
-            let judge = Judge { state, plan, kind, object, place: place(&kind.resource, &id.1) };
+            let judge = Judge { state, plan, looked, kind, object, place: place(&kind.resource, &id.1) };
             let name = name(id);
             judge.wrongs().into_iter().map(move |wrong| format!("{name}: {wrong}"))
         })
@@ -47,6 +47,7 @@ fn orphans<'a>(state: &'a State, plan: &'a Target) -> impl Iterator<Item = Strin
 struct Judge<'a> {
     state: &'a State,
     plan: &'a Target,
+    looked: bool,
     kind: &'a Kind,
     object: &'a Value,
     place: Place,
@@ -105,7 +106,8 @@ impl Judge<'_> {
         }
         let record = &self.object["status"]["record"];
         let hash = compare::hash(resource, live);
-        if record["live"] != hash.as_str() && record["revision"] != revision(resource, live) {
+        let open = record["live"] == "" && !self.looked;
+        if !open && record["live"] != hash.as_str() && record["revision"] != revision(resource, live) {
             wrongs.push(format!("the record is not of the resource: {record}"));
         }
         // What somebody adds before an answerless write is first seen can't be told from a default of the server's.

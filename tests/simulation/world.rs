@@ -29,7 +29,10 @@ pub struct World {
 
 /// All that changes.
 pub struct State {
+    /// How calls, watches and caches go.
     pub dice: Rng,
+    /// What people do: the same, whatever else happens.
+    pub people: Rng,
     pub kubernetes: ApiServer,
     pub server: Server,
     pub weather: Weather,
@@ -126,6 +129,7 @@ impl World {
             kubernetes: ApiServer::new(&plan.words.ignore),
             server: Server::new(plan, &mut dice),
             dice,
+            people: Rng::with_seed(!seed),
             weather: Weather::default(),
             broken: Vec::new(),
             epoch: 0,
