@@ -23,9 +23,6 @@ pub struct Args {
     /// Connect without encryption or credentials: for a sandbox on this machine
     #[arg(long, conflicts_with_all = ["identity", "Files"])]
     pub insecure_plaintext: bool,
-    /// How to connect to targets other than Teleport
-    #[command(flatten)]
-    pub files: Files,
     /// Namespace of the custom resources, several separated by commas [default: the pod's own]
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
@@ -58,6 +55,9 @@ pub struct Args {
     pub log_format: Option<Format>,
     #[command(flatten)]
     joining: Joining,
+    /// How to connect to targets other than Teleport
+    #[command(flatten)]
+    pub files: Files,
 }
 
 /// Whom to trust and who we are, where a target is reached by plain gRPC; in place of what its mappings say.

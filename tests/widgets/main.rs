@@ -11,5 +11,6 @@ mod operator;
 mod authority;
 mod connections;
 mod life;
+mod revisions;
 mod settings;
 mod workshop;
