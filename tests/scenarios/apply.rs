@@ -80,8 +80,10 @@ fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
     let dump = world.target.dump();
     for (printed, sent) in printed.iter().zip(&sent) {
         let (kind, name) = (text(&printed["kind"]), text(&printed["metadata"]["name"]));
-        wanted.get_mut(kind).expect("a kind").insert(name.to_owned());
-        let live = &dump[kind][name];
+        // A member of a list is stored under both names.
+        let stored = dump[kind].iter().find(|(stored, _)| stored.rsplit('/').next() == Some(name));
+        let (stored, live) = stored.unwrap_or_else(|| panic!("no {kind} {name} in the store"));
+        wanted.get_mut(kind).expect("a kind").insert(stored.clone());
         let mut wrong = changed(&target, sent, live);
         if kind != NO_OFFICIAL_JSON {
             wrong.extend(missing("", printed, &live.json));

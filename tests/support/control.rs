@@ -109,13 +109,13 @@ impl Control {
 
     /// Stores a resource as somebody else would.
     pub fn put(&self, kind: &str, name: &str, resource: &Value) {
-        let path = format!("/resource/{kind}/{name}");
+        let path = format!("/resource/{kind}/{}", name.replace('/', "%2F"));
         Self::read(&path, self.agent.put(format!("{}{path}", self.address)).send(resource.to_string()));
     }
 
     /// Removes a resource as somebody else would.
     pub fn remove(&self, kind: &str, name: &str) {
-        let path = format!("/resource/{kind}/{name}");
+        let path = format!("/resource/{kind}/{}", name.replace('/', "%2F"));
         Self::read(&path, self.agent.delete(format!("{}{path}", self.address)).call());
     }
 }
