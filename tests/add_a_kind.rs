@@ -1,6 +1,5 @@
 //! `docs/add-a-kind.md` is followed as a reader would: its files are made, and its commands print what it shows. `...`
 //! stands for any lines, and `? 1` under a command for its exit code.
-#[allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
 #[path = "support/kubernetes.rs"]
 mod kubernetes;
 
