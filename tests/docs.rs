@@ -40,7 +40,9 @@ fn commands_print_what_is_shown() {
     trycmd::TestCases::new()
         .register_bin("teleport-operator", Path::new(env!("CARGO_BIN_EXE_teleport-operator")))
         .case("README.md")
-        .case("docs/*.md");
+        .case("docs/*.md")
+        // Its commands build on each other and on its own files: tests/add_a_kind.rs runs them.
+        .skip("docs/add-a-kind.md");
 }
 
 #[test]

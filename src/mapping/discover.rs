@@ -16,14 +16,33 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    pub const ALL: [(Self, &'static str, &'static str); 6] = [
-        (Self::Get, "get", "Get"),
-        (Self::List, "list", "List"),
-        (Self::Create, "create", "Create"),
-        (Self::Update, "update", "Update"),
-        (Self::Upsert, "upsert", "Upsert"),
-        (Self::Delete, "delete", "Delete"),
+    /// All, with their keys.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Get, "get"),
+        (Self::List, "list"),
+        (Self::Create, "create"),
+        (Self::Update, "update"),
+        (Self::Upsert, "upsert"),
+        (Self::Delete, "delete"),
     ];
+
+    /// What names of its calls begin with, the usual word first.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Get => &["Get"],
+            Self::List => &["List", "Get"],
+            Self::Create => &["Create"],
+            Self::Update => &["Update"],
+            Self::Upsert => &["Upsert", "Set", "Put"],
+            Self::Delete => &["Delete", "Reset", "Remove"],
+        }
+    }
+
+    /// Which of its words a call's name begins with, and what follows it.
+    fn of(self, method: &MethodDescriptor) -> Option<(usize, String)> {
+        let named = |word: &&str| method.name().strip_prefix(*word).map(str::to_owned);
+        self.words().iter().enumerate().find_map(|(rank, word)| Some((rank, named(word)?)))
+    }
 }
 
 /// The calls for one verb, the most promising first.
@@ -37,7 +56,7 @@ pub(super) struct Found {
 /// The calls for a message, by verb; without those verbs that there are none for.
 pub(super) fn calls(services: &[ServiceDescriptor], message: &MessageDescriptor) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
-    for (verb, ..) in Verb::ALL {
+    for (verb, _) in Verb::ALL {
         let (same, other): (Vec<_>, Vec<_>) = services
             .iter()
             .flat_map(ServiceDescriptor::methods)
@@ -48,6 +67,9 @@ pub(super) fn calls(services: &[ServiceDescriptor], message: &MessageDescriptor)
         let is_certain = !same.is_empty();
         let mut calls = if is_certain { same } else { other };
         calls.sort_by_key(|method| rank(method, message));
+        // Another word may mean something else: to reset is not to delete, where both can be had.
+        let word = calls.iter().filter_map(|method| Some(verb.of(method)?.0)).min();
+        calls.retain(|method| verb == Verb::List || verb.of(method).map(|(rank, _)| rank) == word);
         if !calls.is_empty() {
             found.push(Found { verb, calls, is_certain });
         }
@@ -78,16 +100,14 @@ fn does(verb: Verb, method: &MethodDescriptor, message: &MessageDescriptor) -> b
     if method.is_client_streaming() || method.is_server_streaming() {
         return false;
     }
-    let begins = |prefix| method.name().starts_with(prefix);
     let (input, output) = (method.input(), method.output());
-    match verb {
-        Verb::Get => begins("Get") && gives(&output, message),
-        Verb::List => (begins("List") || begins("Get")) && holds(&output, message, true) == 1,
-        Verb::Create => begins("Create") && takes(&input, message),
-        Verb::Update => begins("Update") && takes(&input, message),
-        Verb::Upsert => begins("Upsert") && takes(&input, message),
-        Verb::Delete => begins("Delete") && !takes(&input, message),
-    }
+    verb.of(method).is_some()
+        && match verb {
+            Verb::Get => gives(&output, message),
+            Verb::List => holds(&output, message, true) == 1,
+            Verb::Create | Verb::Update | Verb::Upsert => takes(&input, message),
+            Verb::Delete => !takes(&input, message),
+        }
 }
 
 fn takes(input: &MessageDescriptor, message: &MessageDescriptor) -> bool {
@@ -110,10 +130,9 @@ fn holds(within: &MessageDescriptor, message: &MessageDescriptor, lists: bool) -
 }
 
 /// What a method's name is about: all but the verb, and a version at its end.
-fn noun(method: &MethodDescriptor) -> &str {
-    let prefixes = Verb::ALL.iter().map(|(_, _, prefix)| prefix);
-    let noun = prefixes.into_iter().find_map(|prefix| method.name().strip_prefix(prefix));
-    split_version(noun.unwrap_or_default()).0
+fn noun(method: &MethodDescriptor) -> String {
+    let after = Verb::ALL.iter().find_map(|(verb, _)| Some(verb.of(method)?.1)).unwrap_or_default();
+    split_version(&after).0.to_owned()
 }
 
 fn is_named(verb: Verb, method: &MethodDescriptor, message: &str) -> bool {

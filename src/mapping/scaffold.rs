@@ -184,7 +184,7 @@ impl Draft {
 
     fn rpc(&self, out: &mut String) {
         *out += "\n[rpc]\n";
-        for (verb, key, _) in Verb::ALL {
+        for (verb, key) in Verb::ALL {
             match self.found.iter().find(|found| found.verb == verb) {
                 Some(found) => self.calls(key, found, out),
                 None => *out += &self.none(verb, key),

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::execute::Memory;
 use super::ports::{Cluster, Remote};
 use crate::kube::object::Key;
+use crate::mapping::errors::Class;
 use crate::mapping::plan::{Kind, Resource};
 use crate::translate::compare;
 
@@ -46,10 +47,15 @@ async fn scan_resource<C: Cluster, R: Remote>(
     if known.is_empty() {
         return Ok(());
     }
+    let one_by_one = || known.iter().cloned().collect();
     let suspects = if resource.calls.list.is_empty() {
-        known.into_iter().collect()
+        one_by_one()
     } else {
-        listed(engine, resource, &kinds, known).await?
+        match listed(engine, resource, &kinds, known.clone()).await {
+            // An older server: what can't be read at all says so in its objects, once they are looked at.
+            Err(failure) if failure.class == Class::Unimplemented => one_by_one(),
+            listed => listed?,
+        }
     };
     let count = u32::try_from(suspects.len()).unwrap_or(u32::MAX).max(1);
     let now = Instant::now();
