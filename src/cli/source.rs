@@ -126,8 +126,7 @@ fn said(paths: &[PathBuf]) -> impl Iterator<Item = &Path> {
     paths.iter().map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
 }
 
-/// The mappings of a folder, in the order of their names. What starts with a dot is skipped: where Kubernetes mounts a
-/// ConfigMap, the same files stand there once more.
+/// The mappings of a folder, in the order of their names, without hidden files: editors leave some.
 fn read(folder: &Path) -> io::Result<Vec<Source>> {
     let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
