@@ -1,11 +1,15 @@
 //! What can stand in a mapping, in `target.toml` and in `types.toml`: one table of keys drives the check of a file, the
 //! suggestions for a slip, and what is documented of a key.
+use super::errors::Class;
+use super::repr;
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
     /// A string.
     Text,
+    /// One of these strings.
+    Word(&'static [&'static str]),
     /// A list of strings.
     Texts,
     /// An integer.
@@ -22,6 +26,8 @@ pub enum Takes {
     Tables(&'static [Key]),
     /// A table of any keys, each with one of these.
     Map(&'static Takes),
+    /// Anything: a part of a document of the target's own.
+    Any,
 }
 
 /// One key.
@@ -60,13 +66,15 @@ static RESOURCE: &[Key] = &[
     key("version", Takes::Text, "The target's version, where all Kubernetes kinds share it."),
     key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
     key("name", Takes::Text, "The only name that it can have: there is one of these."),
-    key("json", Takes::Text, "`go` or `proto`: whose JSON rules hold, where its package does not say."),
+    key("json", Takes::Word(&["go", "proto"]), "Whose JSON rules hold, where its package does not say."),
     key(
         "spec",
         Takes::Texts,
         "Members at the root that make up the specification; otherwise it is `$.spec`.",
     ),
     key("requires", Takes::Texts, "Features of which the server must have one."),
+    key("permission", Takes::Text, "What the target's roles call it; otherwise its kind."),
+    key("selector", Takes::Text, "Where a role says by labels which of these it is for, if it must."),
 ];
 
 static KUBERNETES: &[Key] = &[
@@ -126,6 +134,8 @@ pub static TARGET: &[Key] = &[
     required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
     required("limits", Takes::Table(LIMITS), "How much at once."),
     required("conditions", Takes::Table(CONDITIONS), "Condition types and their texts."),
+    key("access", Takes::Table(ACCESS), "The role that the operator needs."),
+    key("absent", Takes::Map(&Takes::Text), "Kinds of resources that have no mapping, and why."),
 ];
 
 static TARGET_KUBERNETES: &[Key] = &[
@@ -162,7 +172,17 @@ static FEATURES: &[Key] = &[
     key("version", Takes::Text, "Where the answer gives the server's version."),
 ];
 
-static CODES: Takes = Takes::Map(&Takes::Text);
+static CODES: Takes = Takes::Map(&Takes::Word(&CLASSES));
+
+static CLASSES: [&str; Class::NAMES.len()] = {
+    let mut words = [""; Class::NAMES.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = Class::NAMES[at].0;
+        at += 1;
+    }
+    words
+};
 
 static ERRORS: &[Key] = &[
     key("any", CODES, "For all operations."),
@@ -201,6 +221,24 @@ static SAYS: &[Key] = &[
     required("message", Takes::Text, "Text; {error} stands for the error's."),
 ];
 
+static ACCESS: &[Key] = &[
+    required("document", Takes::Any, "The role without its rules."),
+    required("rules", Takes::Text, "JSONPath of its list of rules."),
+    required("rule", Takes::Any, "A rule: {permission} and {verbs} stand for those of a resource."),
+    required("verbs", Takes::Table(VERBS), "What a role must allow for each of the calls."),
+    key("selectors", Takes::Text, "JSONPath of the table that holds selectors."),
+    key("selector", Takes::Any, "A selector of all."),
+];
+
+static VERBS: &[Key] = &[
+    key("get", Takes::Texts, "For reading one."),
+    key("list", Takes::Texts, "For reading all."),
+    key("create", Takes::Texts, "For creating."),
+    key("update", Takes::Texts, "For replacing what is there."),
+    key("upsert", Takes::Texts, "For creating or replacing."),
+    key("delete", Takes::Texts, "For deleting."),
+];
+
 /// How types are written.
 pub static TYPES: &[Key] = &[
     key("json", Takes::Table(JSON), "Whose JSON rules hold by package."),
@@ -214,12 +252,12 @@ pub static TYPES: &[Key] = &[
 static JSON: &[Key] = &[key("go", Takes::Texts, "Packages whose messages Go's encoding/json reads.")];
 
 static TYPE_RULE: Takes = Takes::Table(&[
-    required("repr", Takes::Text, "A representation."),
+    required("repr", Takes::Word(&repr::NAMES), "A representation."),
     key("words", Takes::Map(&Takes::Whole), "enum-words: accepted strings."),
     key("bools", Takes::Map(&Takes::Whole), "enum-words: accepted booleans."),
     key("renumber", Takes::Map(&Takes::Whole), "enum-words: numbers that become other ones."),
     key("numbers", Takes::Flag, "enum-words: whether numbers are accepted; they are unless this is false."),
     key("print", Takes::Map(&Takes::Constant), "enum-words: what is written for a number."),
-    key("fold", Takes::Text, "enum-words: `case` or `case-and-spaces` are looked over."),
-    key("unknown", Takes::Text, "`warn`: an unknown word is the zero value, with a warning."),
+    key("fold", Takes::Word(&["case", "case-and-spaces"]), "enum-words: what is looked over in strings."),
+    key("unknown", Takes::Word(&["warn"]), "An unknown word is the zero value, with a warning."),
 ]);

@@ -4,6 +4,7 @@ mod calls;
 pub mod errors;
 pub mod explain;
 pub mod grammar;
+pub mod json_schema;
 mod kind;
 mod lint;
 mod naming;

@@ -24,6 +24,10 @@ pub struct Target {
     pub errors: Errors,
     /// How much at once.
     pub limits: Limits,
+    /// The role that the operator needs, where the target has such a thing.
+    pub role: Option<Role>,
+    /// Kinds of resources that have no mapping, and why.
+    pub absent: BTreeMap<String, String>,
     /// One for each Kubernetes kind, by name.
     pub kinds: Vec<Arc<Kind>>,
 }
@@ -111,6 +115,30 @@ pub struct AnswerPath {
     pub to: FieldPath,
     /// The key of the map's entry, and the way on from there (empty: the entry itself).
     pub entry: Option<(String, FieldPath)>,
+}
+
+/// The role that the operator needs in the target: a document of the target's own, which gets a rule for each permission.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// The role without rules.
+    pub document: serde_json::Value,
+    /// The members that lead to its list of rules.
+    pub rules: Vec<String>,
+    /// A rule; `{permission}` and `{verbs}` stand in it for those of a resource.
+    pub rule: serde_json::Value,
+    /// What a role must allow for each of the calls, by the name that mappings use.
+    pub verbs: BTreeMap<String, Vec<String>>,
+    /// The members that lead to the object that holds selectors, and a selector of all.
+    pub selectors: Option<(Vec<String>, serde_json::Value)>,
+}
+
+/// What the target's roles must say for a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// What a rule calls it.
+    pub permission: String,
+    /// The member that says by labels which ones the role is for; none where a rule is enough.
+    pub selector: Option<String>,
 }
 
 /// How much at once.
@@ -208,6 +236,8 @@ pub struct Resource {
     pub preserve: Vec<FieldPath>,
     /// Features of which the server must have one; none: always.
     pub requires: Vec<String>,
+    /// What the target's roles must say for it.
+    pub access: Access,
 }
 
 /// Where a specification stands in the JSON form of a resource.
@@ -259,6 +289,18 @@ impl Calls {
     /// What a new resource is made with: a call that fails on an existing name, where there is one.
     pub fn creating(&self) -> &[Call] {
         if self.create.is_empty() { &self.upsert } else { &self.create }
+    }
+
+    /// All of them by the names that mappings use, those that there are none of included.
+    pub fn by_name(&self) -> [(&'static str, &[Call]); 6] {
+        [
+            ("get", &self.get),
+            ("list", &self.list),
+            ("create", &self.create),
+            ("update", &self.update),
+            ("upsert", &self.upsert),
+            ("delete", &self.delete),
+        ]
     }
 
     /// What an existing resource is replaced with: a conditional call, where there is one.

@@ -152,7 +152,7 @@ impl Form {
 }
 
 /// The names that `repr = "…"` takes, `inline` included, which is no representation of a value but of its place.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "bool-word",
     "duration-words",
     "go-duration",
@@ -167,6 +167,7 @@ pub const NAMES: [&str; 14] = [
     "enum-words",
     "enum-names",
     "free-form",
+    "inline",
 ];
 
 /// The representation of that name for a field of this type; `Err` says which types it is for.

@@ -3,12 +3,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::errors::{CODES, Class, Errors, Operation};
+use super::naming::call_meant;
 use super::path;
-use super::plan::{AnswerPath, Condition, Features, Limits, Ownership, Says, Words};
-use super::raw::{Document, Table, Text};
+use super::plan::{AnswerPath, Condition, Features, Limits, Ownership, Role, Says, Words};
+use super::raw::{Document, Node, Table, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
-use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 /// What `target.toml` says; none where it lacks something, which is reported.
 pub(super) struct Common {
@@ -17,6 +18,8 @@ pub(super) struct Common {
     pub features: Features,
     pub errors: Errors,
     pub limits: Limits,
+    pub role: Option<Role>,
+    pub absent: BTreeMap<String, String>,
 }
 
 pub(super) fn resolve(
@@ -26,13 +29,18 @@ pub(super) fn resolve(
 ) -> Option<Common> {
     let mut build = Build { document, schema, problems };
     let (features, errors) = (build.features(), build.errors());
-    let limits = build.limits();
+    let (limits, role) = (build.limits(), build.role());
+    build.check_metadata();
+    let absent = document.table.table("absent").entries();
+    let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
     Some(Common {
         words: words(&document.table)?,
         ownership: ownership(&document.table)?,
         features,
         errors,
         limits: limits?,
+        role,
+        absent,
     })
 }
 
@@ -84,44 +92,82 @@ impl Build<'_> {
         let mut paths = BTreeMap::new();
         for (name, _) in table.table("paths").entries() {
             let places = table.table("paths").texts(&name.text);
-            let places = places.iter().filter_map(|text| self.answer_path(&answer, text)).collect();
-            paths.insert(name.text.clone(), places);
+            let places = places.iter().filter_map(|text| self.answer_path(&answer, text, &Kind::Bool));
+            paths.insert(name.text.clone(), places.collect());
         }
-        let cluster = table.text("cluster").and_then(|text| self.answer_path(&answer, &text));
-        let version = table.text("version").and_then(|text| self.answer_path(&answer, &text));
+        let mut text = |key| self.answer_path(&answer, &table.text(key)?, &Kind::String);
+        let (cluster, version) = (text("cluster"), text("version"));
         Features { call, paths, cluster, version }
+    }
+
+    fn role(&mut self) -> Option<Role> {
+        let table = self.document.table.get("access")?.table()?.clone();
+        let mut way = |key: &str| self.members(&table.text(key)?);
+        let (rules, selectors) = (way("rules"), way("selectors"));
+        let selector = table.get("selector").map(Node::json);
+        let verbs = table.table("verbs").entries();
+        let verbs = verbs.map(|(call, _)| {
+            let verbs = table.table("verbs").texts(&call.text).into_iter();
+            (call.text.clone(), verbs.map(|verb| verb.text).collect())
+        });
+        Some(Role {
+            document: table.get("document")?.json(),
+            rules: rules?,
+            rule: table.get("rule")?.json(),
+            verbs: verbs.collect(),
+            selectors: selectors.zip(selector),
+        })
+    }
+
+    /// The fields that metadata styles name must be there; a message that is not there is another interface's.
+    fn check_metadata(&mut self) {
+        for (name, style) in self.document.table.table("metadata").entries() {
+            let (Some(message), Some(style)) = (self.schema.message(&name.text), style.table()) else {
+                continue;
+            };
+            for text in style.entries().filter_map(|(_, node)| node.text()) {
+                self.fields(&message, &mut std::iter::once(text.text.clone()), &text);
+            }
+        }
+    }
+
+    fn members(&mut self, text: &Text) -> Option<Vec<String>> {
+        let names = path::members(&text.text);
+        names.map_err(|message| self.error(message, text.span.clone(), None)).ok()
     }
 
     fn call(&mut self, name: &Text) -> Option<MethodDescriptor> {
         let found = self.schema.method(&name.text);
         if found.is_none() {
-            let calls = self.schema.calls();
-            let help = did_you_mean(&name.text, calls.iter().map(String::as_str));
+            let help = call_meant(&name.text, self.schema);
             self.error(format!("there is no call `{}`", name.text), name.span.clone(), help);
         }
         found
     }
 
-    /// A JSONPath over field names; the step after a map is a key of it.
-    fn answer_path(&mut self, answer: &MessageDescriptor, text: &Text) -> Option<AnswerPath> {
-        let names = match path::members(&text.text) {
-            Ok(names) => names,
-            Err(message) => {
-                self.error(message, text.span.clone(), None);
-                return None;
-            }
-        };
-        let mut names = names.into_iter();
+    /// A JSONPath over field names to a value of that type; the step after a map is a key of it.
+    fn answer_path(&mut self, answer: &MessageDescriptor, text: &Text, wanted: &Kind) -> Option<AnswerPath> {
+        let mut names = self.members(text)?.into_iter();
         let to = self.fields(answer, &mut names, text)?;
-        let Some(map) = to.last().filter(|field| field.is_map()).cloned() else {
-            return Some(AnswerPath { to: FieldPath::new(to), entry: None });
-        };
-        let key = names.next()?;
-        let below = match map.kind().as_message()?.map_entry_value_field().kind().as_message() {
-            Some(value) => self.fields(value, &mut names, text)?,
-            None => Vec::new(),
-        };
-        Some(AnswerPath { to: FieldPath::new(to), entry: Some((key, FieldPath::new(below))) })
+        let mut last = to.last()?.clone();
+        let mut entry = None;
+        if let (true, Kind::Message(map)) = (last.is_map(), last.kind())
+            && let Some(key) = names.next()
+        {
+            last = map.map_entry_value_field();
+            let below = match last.kind() {
+                Kind::Message(value) => self.fields(&value, &mut names, text)?,
+                _ => Vec::new(),
+            };
+            last = below.last().cloned().unwrap_or(last);
+            entry = Some((key, FieldPath::new(below)));
+        }
+        if last.kind() != *wanted || last.is_list() || names.next().is_some() {
+            let wanted = if *wanted == Kind::Bool { "a boolean" } else { "a string" };
+            self.error(format!("this does not lead to {wanted}"), text.span.clone(), None);
+            return None;
+        }
+        Some(AnswerPath { to: FieldPath::new(to), entry })
     }
 
     /// The fields that the names lead through, up to the first map.
@@ -174,10 +220,6 @@ impl Build<'_> {
                 self.error(format!("there is no gRPC code `{}`", name.text), name.span.clone(), help);
             }
             let class = Class::NAMES.iter().find(|(class, _)| *class == text.text).map(|(_, class)| *class);
-            if class.is_none() {
-                let help = did_you_mean(&text.text, Class::NAMES.iter().map(|(name, _)| *name));
-                self.error(format!("there is no class `{}`", text.text), text.span, help);
-            }
             if let (Some(code), Some(class)) = (code.and_then(|code| i32::try_from(code).ok()), class) {
                 codes.push((code, class));
             }
