@@ -7,11 +7,11 @@ use clap::ValueEnum;
 use globset::{GlobBuilder, GlobMatcher};
 use serde_json::Value;
 
-use crate::crd::crd;
+use crate::crd::{crd, jsonschema};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::mapping::plan::{Kind, Target};
 
-/// Print the CustomResourceDefinitions of the Kubernetes kinds
+/// Print the CustomResourceDefinitions of the Kubernetes kinds, or JSON Schemas of their manifests
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Kubernetes kinds, in any case; `*` and `?` stand for any characters and any one [default: all kinds]
@@ -33,6 +33,8 @@ pub enum Format {
     Yaml,
     /// JSON objects, one after the other
     Json,
+    /// JSON Schemas of manifests instead, for editors and validators: one for each kind and version
+    Jsonschema,
 }
 
 /// Prints or writes the definitions asked for; or nothing, when the arguments ask for a kind that there is not: then
@@ -48,12 +50,11 @@ pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec
     if let Some(dir) = &args.dir {
         fs::create_dir_all(dir)?;
     }
-    for kind in kinds {
-        let text = text(&crd(kind, &target.words), args.output)?;
+    for (name, text) in files(&kinds, target, args.output)? {
         match &args.dir {
             None => out.write_all(text.as_bytes())?,
             Some(dir) => {
-                let path = dir.join(file_name(kind, target, args.output));
+                let path = dir.join(name);
                 fs::write(&path, text)?;
                 writeln!(out, "{}", path.display())?;
             }
@@ -62,7 +63,28 @@ pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec
     Ok(Vec::new())
 }
 
-fn select<'a>(patterns: &[String], target: &'a Target) -> Result<Vec<&'a Kind>, Vec<Diagnostic>> {
+/// Names and texts.
+fn files(kinds: &[&Kind], target: &Target, output: Format) -> io::Result<Vec<(String, String)>> {
+    let crds = || kinds.iter().map(|kind| (kind, crd(kind, &target.words)));
+    match output {
+        Format::Yaml => {
+            crds().map(|(kind, crd)| Ok((file_name(kind, target, "yaml"), yaml(&crd)?))).collect()
+        }
+        Format::Json => {
+            crds().map(|(kind, crd)| Ok((file_name(kind, target, "json"), json(&crd)?))).collect()
+        }
+        Format::Jsonschema => {
+            let versions = kinds
+                .iter()
+                .flat_map(|kind| kind.kubernetes.versions.iter().map(move |version| (kind, version)));
+            let schemas = versions
+                .map(|(kind, version)| Ok((schema_name(kind, version), json(&jsonschema(kind, version))?)));
+            schemas.collect()
+        }
+    }
+}
+
+pub(super) fn select<'a>(patterns: &[String], target: &'a Target) -> Result<Vec<&'a Kind>, Vec<Diagnostic>> {
     let all = || target.kinds.iter().map(AsRef::as_ref);
     let (mut globs, mut mistakes): (Vec<GlobMatcher>, _) = (Vec::new(), Vec::new());
     for pattern in patterns {
@@ -88,23 +110,23 @@ fn unknown(pattern: &str, target: &Target) -> Diagnostic {
         .maybe_help(did_you_mean(pattern, names))
 }
 
-fn text(crd: &Value, format: Format) -> io::Result<String> {
-    match format {
-        Format::Yaml => {
-            serde_saphyr::to_string(crd).map(|yaml| format!("---\n{yaml}")).map_err(io::Error::other)
-        }
-        Format::Json => Ok(serde_json::to_string_pretty(crd)? + "\n"),
-    }
+fn yaml(crd: &Value) -> io::Result<String> {
+    serde_saphyr::to_string(crd).map(|yaml| format!("---\n{yaml}")).map_err(io::Error::other)
+}
+
+fn json(value: &Value) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+/// As validators of manifests look for schemas: kind in lower case, and version.
+fn schema_name(kind: &Kind, version: &str) -> String {
+    format!("{}_{version}.json", kind.kubernetes.singular)
 }
 
 /// Named as the official files are: group, and plural without what all kinds start with.
-fn file_name(kind: &Kind, target: &Target, format: Format) -> String {
+fn file_name(kind: &Kind, target: &Target, extension: &str) -> String {
     let kubernetes = &kind.kubernetes;
     let plural = kubernetes.plural.strip_prefix(prefix(target)).unwrap_or(&kubernetes.plural);
-    let extension = match format {
-        Format::Yaml => "yaml",
-        Format::Json => "json",
-    };
     format!("{}_{plural}.{extension}", kubernetes.group)
 }
 

@@ -1,9 +1,11 @@
 //! The command line: one file a subcommand. Parses and prints only; what it prints is made elsewhere.
 pub mod crds;
+pub mod docs;
 pub mod flags;
 pub mod kinds;
 pub mod lint;
 pub mod manifest;
+pub mod rbac;
 pub mod report;
 pub mod run;
 pub mod sandbox;
@@ -42,6 +44,8 @@ enum Command {
     Lint(lint::Args),
     Crds(crds::Args),
     Kinds(kinds::Args),
+    Rbac(rbac::Args),
+    Docs(docs::Args),
     Sandbox(sandbox::Args),
     /// Print a completion script for a shell
     Completions {
@@ -121,6 +125,13 @@ fn print_to(
             kinds::run(args, &embedded()?, &mut streams.out)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Rbac(args) => {
+            let mistakes = rbac::run(args, &embedded()?, &mut streams.out)?;
+            Ok(usage(&mistakes, streams)?)
+        }
+        Command::Docs(args) => docs::run(args, &embedded()?, &mapping::embedded_sources(), &mut streams.out)
+            .map(exit_code)
+            .map_err(Into::into),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut streams.out);
             streams.out.flush()?;
