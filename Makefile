@@ -15,7 +15,7 @@ DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 # `export` stands apart, because it succeeds even when the command in its value does not.
 KUBERNETES = KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/peers/build.sh kubernetes)}"; export KUBEBUILDER_ASSETS
 PROTOS = "$$(tests/peers/build.sh teleport)/teleport-protos" \
-	-mappings mappings/teleport -newer proto/teleport/newer -out proto/teleport/official
+	-mappings mappings/teleport -newer proto/teleport/newer -additions proto/teleport/additions -out proto/teleport/official
 GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --schemas mappings
 # As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
 GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \

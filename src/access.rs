@@ -1,13 +1,14 @@
 //! What the operator must be allowed to do, out of plans: its Role in Kubernetes, and its role in the target.
 //! Knows no kind, and does no IO.
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use crate::mapping::plan::{Kind, Role};
 
 /// The rules of the Kubernetes Role: the objects of these kinds in its namespace, and what the operator itself needs there.
-pub fn kubernetes_rules(kinds: &[&Kind]) -> Value {
+pub fn kubernetes_rules(kinds: &[&Arc<Kind>]) -> Value {
     let mut plurals: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for kind in kinds {
         plurals.entry(&kind.kubernetes.group).or_default().insert(&kind.kubernetes.plural);
@@ -31,7 +32,7 @@ pub fn kubernetes_rules(kinds: &[&Kind]) -> Value {
 
 /// The role that the operator needs in the target for these kinds: a rule for each permission, with the verbs that the calls
 /// of the mappings need, and the selectors.
-pub fn target_role(role: &Role, kinds: &[&Kind]) -> Value {
+pub fn target_role(role: &Role, kinds: &[&Arc<Kind>]) -> Value {
     let mut verbs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut selectors = BTreeSet::new();
     for kind in kinds {
@@ -44,10 +45,8 @@ pub fn target_role(role: &Role, kinds: &[&Kind]) -> Value {
     let rules = verbs.iter().map(|(permission, verbs)| filled(&role.rule, permission, verbs)).collect();
     let mut document = role.document.clone();
     put(&mut document, &role.rules, rules);
-    if let Some((way, selector)) = &role.selectors {
-        for name in selectors {
-            put(&mut document, &[way.as_slice(), &[name.to_owned()]].concat(), selector.clone());
-        }
+    for (name, selector) in role.selectors.iter().filter(|(name, _)| selectors.contains(name.as_str())) {
+        put(&mut document, &[role.within.as_slice(), std::slice::from_ref(name)].concat(), selector.clone());
     }
     document
 }

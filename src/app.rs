@@ -20,7 +20,7 @@ use crate::kube::events::Events;
 use crate::kube::lease::{self, Claim};
 use crate::kube::watch::{self as kube_watch, Event, Lists};
 use crate::kube::{connect, secrets};
-use crate::mapping::plan::{Kind, Target};
+use crate::mapping::plan::{Credentials, Kind, Target};
 use crate::ops::health::{Fact, Health};
 use crate::ops::metrics::Metrics;
 use crate::ops::server;
@@ -31,6 +31,7 @@ use crate::sync::remote::RealRemote;
 use crate::sync::scan::scan;
 use crate::target::call;
 use crate::target::client::Client;
+use crate::target::connection::secure::Secure;
 use crate::target::connection::{Connection, Plaintext};
 use crate::target::gate::Gate;
 use crate::target::reach::State;
@@ -69,6 +70,8 @@ pub struct Config {
 pub enum Connect {
     /// With the identity in a file, directly at the address of an auth server.
     Identity(PathBuf, String),
+    /// Over TLS, with credentials in files.
+    Secure(Credentials, String),
     /// Without encryption or credentials.
     Plaintext(String),
 }
@@ -90,6 +93,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
 
     let connection: Arc<dyn Connection> = match &connect {
         Connect::Plaintext(address) => Arc::new(Plaintext::new(address)?),
+        Connect::Secure(credentials, address) => Arc::new(Secure::new(credentials.clone(), address)?),
         Connect::Identity(file, address) => Arc::new(IdentityFile::new(file, address)),
     };
     let observer = Arc::new(Counting(counters.clone()));
@@ -283,7 +287,7 @@ async fn follow(client: Client, engine: Arc<TheEngine>, reaching: Fact) {
                 match client.facts().await {
                     Ok(facts) => {
                         let (cluster, version) = (facts.cluster, facts.version);
-                        info!(?cluster, ?version, "target says what it is");
+                        info!(cluster, version, "target says what it is");
                         engine.features(facts.features);
                     }
                     Err(error) => warn!(%error, "the target does not say what it can do"),

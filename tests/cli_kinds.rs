@@ -2,6 +2,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use teleport_operator::cli::choose::Choice;
 use teleport_operator::cli::{crds, kinds};
 use teleport_operator::crd::crd;
 use teleport_operator::mapping::{self, plan::Target};
@@ -11,7 +12,12 @@ fn target() -> Target {
 }
 
 fn asked(patterns: &[&str], output: crds::Format) -> crds::Args {
-    crds::Args { kinds: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(), output, dir: None }
+    crds::Args {
+        kinds: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
+        output,
+        dir: None,
+        choice: Choice::default(),
+    }
 }
 
 /// What `crds` prints, which must be free of mistakes.
@@ -33,7 +39,9 @@ fn kinds_of(stream: &str) -> Vec<String> {
 fn kinds_are_picked_by_name_and_pattern_in_any_case() {
     assert_eq!(kinds_of(&printed(&["teleportuser"], crds::Format::Json)), ["TeleportUser"]);
     let roles = kinds_of(&printed(&["*ROLEV?", "TeleportRole"], crds::Format::Json));
-    assert_eq!(roles, ["TeleportRole", "TeleportRoleV6", "TeleportRoleV7", "TeleportRoleV8"]);
+    let versions = ["TeleportRole", "TeleportRoleV6", "TeleportRoleV7", "TeleportRoleV8", "TeleportRoleV9"];
+    assert_eq!(roles[..5], versions);
+    assert_eq!(roles[5..], ["TeleportScopedRoleV1"]);
     assert_eq!(kinds_of(&printed(&[], crds::Format::Json)).len(), target().kinds.len());
 }
 
@@ -83,7 +91,7 @@ fn a_folder_gets_the_official_file_names() {
 fn the_table_has_a_line_a_kind_and_the_json_all_calls() {
     let target = target();
     let mut out = Vec::new();
-    kinds::run(&kinds::Args { output: kinds::Format::Table }, &target, &mut out)
+    kinds::run(&kinds::Args { output: kinds::Format::Table, choice: Choice::default() }, &target, &mut out)
         .expect("memory can be written");
     let table = String::from_utf8(out).expect("UTF-8");
     assert_eq!(table.lines().count(), target.kinds.len() + 1);
@@ -94,7 +102,7 @@ fn the_table_has_a_line_a_kind_and_the_json_all_calls() {
     );
 
     let mut out = Vec::new();
-    kinds::run(&kinds::Args { output: kinds::Format::Json }, &target, &mut out)
+    kinds::run(&kinds::Args { output: kinds::Format::Json, choice: Choice::default() }, &target, &mut out)
         .expect("memory can be written");
     let list: Vec<Value> = serde_json::from_slice(&out).expect("JSON");
     let user = list.iter().find(|kind| kind["kind"] == "TeleportUser").expect("users");

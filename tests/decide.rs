@@ -381,13 +381,14 @@ fn answers() -> impl Strategy<Value = Answers> {
 fn facts() -> impl Strategy<Value = Facts> {
     let record = prop::option::of(("old|new", "live|", "r[1-3]|"))
         .prop_map(|record| record.map(|(desired, live, revision)| Record { desired, live, revision }));
-    (any::<(bool, bool, bool, bool, bool, bool)>(), record).prop_map(|(flags, record)| Facts {
+    (any::<(bool, bool, bool, bool, bool, bool, bool)>(), record).prop_map(|(flags, record)| Facts {
         deleting: flags.0,
         finalized: flags.1,
         ignored: flags.2,
         keep: flags.3,
         suspect: flags.4,
         exclusive_create: flags.5,
+        lags: flags.6,
         record,
     })
 }

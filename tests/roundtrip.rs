@@ -166,6 +166,20 @@ impl<'a> Maker<'a> {
                 }
                 other => Value::default_value(&other),
             },
+            Form::OnOffText => Value::String(self.text()),
+            Form::Tagged(choices) => {
+                let choice = &choices[self.below(choices.len())];
+                let FieldKind::Message(of) = choice.field.kind() else {
+                    unreachable!("a choice of messages")
+                };
+                let mut chosen = DynamicMessage::new(of);
+                for (_, member) in &choice.members {
+                    chosen.set_field(member, self.scalar(&member.kind()));
+                }
+                let mut message = DynamicMessage::new(choice.field.parent_message().clone());
+                message.set_field(&choice.field, Value::Message(chosen));
+                Value::Message(message)
+            }
             Form::FreeForm => {
                 let FieldKind::Message(message) = inner.kind() else { unreachable!("a Struct is a message") };
                 let json = json!({ "text": self.text(), "number": self.below(9) as f64 + 0.5, "list": [null, true] });
@@ -243,6 +257,7 @@ fn comes_back(words: &EnumWords, number: i32) -> bool {
     match &words.print[&number] {
         Printed::Word(word) => words.words.get(&words.fold.apply(word)) == Some(&number),
         Printed::Bool(flag) => words.bools.get(flag) == Some(&number),
+        Printed::Number => words.numbers.get(&number) == Some(&number),
     }
 }
 

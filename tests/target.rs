@@ -108,7 +108,7 @@ impl Bench {
     }
 
     async fn get(&self, kind: &Kind, name: &str) -> Option<DynamicMessage> {
-        self.client.get(&kind.resource, name).await.expect("reads")
+        self.client.get(&kind.resource, name, None).await.expect("reads")
     }
 
     fn owned(&self, kind: &Kind, live: &DynamicMessage) -> Owned {
@@ -155,6 +155,50 @@ async fn every_kind_is_created_read_listed_updated_and_deleted() {
         assert_eq!(bench.get(kind, &name).await, None, "{which}");
         let gone = bench.gate.write(kind, "default/x", &[], Write::Delete(proof)).await.expect_err(which);
         assert_eq!(error(gone).class, Class::Absent, "{which}");
+    }
+}
+
+/// Where the server puts its own mark in the place of ours, the object's word has to do; nowhere else.
+#[tokio::test]
+async fn a_resource_that_keeps_no_mark_is_ours() {
+    let bench = Bench::new().await;
+    let foreign = |kind: &Kind| {
+        let mut message = bench.resource(kind, kind.resource.singleton.as_deref().unwrap_or("one"));
+        bench.label(kind, &mut message, &bench.target.ownership.label, "defaults");
+        Owned::marked(&bench.target.ownership, &kind.resource, &message).is_some()
+    };
+    let ours: Vec<_> = bench.target.kinds.iter().filter(|kind| foreign(kind)).collect();
+    assert!(!ours.is_empty());
+    assert!(ours.iter().all(|kind| kind.resource.unmarked && kind.resource.singleton.is_some()));
+}
+
+/// Where a name is not all that identifies a resource, reads and deletions are asked for by the rest too.
+#[tokio::test]
+async fn resources_of_one_name_are_told_apart_by_their_other_parts() {
+    let bench = Bench::new().await;
+    let kinds: Vec<_> = bench.target.kinds.iter().filter(|kind| kind.resource.parts().count() == 1).collect();
+    assert!(kinds.len() >= 4);
+    for kind in kinds {
+        let (which, part) = (&kind.kubernetes.kind, kind.resource.parts().next().expect("one"));
+        let of = |text: &str| {
+            let mut message = bench.resource(kind, "one");
+            part.set(&mut message, Value::String(text.to_owned()));
+            message
+        };
+        let get = async |like: &DynamicMessage| {
+            let found = bench.client.get(&kind.resource, "one", Some(like)).await.expect(which);
+            found.map(|live| part.text(&live))
+        };
+        let (east, west) = (of("east"), of("west"));
+        bench.create(kind, east.clone()).await.expect(which);
+        assert_eq!(get(&west).await, None, "{which}");
+        bench.create(kind, west.clone()).await.expect(which);
+        assert_eq!((get(&east).await.as_deref(), get(&west).await.as_deref()), (Some("east"), Some("west")));
+
+        let live = bench.client.get(&kind.resource, "one", Some(&east)).await.expect(which).expect(which);
+        let proof = bench.owned(kind, &live);
+        bench.gate.write(kind, "default/one", &[], Write::Delete(proof)).await.expect(which);
+        assert_eq!((get(&east).await, get(&west).await.as_deref()), (None, Some("west")), "{which}");
     }
 }
 
@@ -293,7 +337,7 @@ async fn a_target_that_asks_for_less_gets_less() {
     let kind = bench.kind("TeleportRoleV7");
     bench.sandbox.refuse("proto.AuthService/GetRole", Code::ResourceExhausted, "slow down");
     for expected in [4, 2, 1, 1] {
-        let error = bench.client.get(&kind.resource, "a").await.expect_err("limited");
+        let error = bench.client.get(&kind.resource, "a", None).await.expect_err("limited");
         assert_eq!((error.class, bench.client.limit()), (Class::Limited, expected));
     }
     bench.sandbox.allow("proto.AuthService/GetRole");
@@ -325,10 +369,10 @@ async fn an_outage_is_seen_by_one_prober_and_work_goes_on_after_it() {
     bench.get(&kind, "a").await;
 
     bench.stop().await;
-    let error = bench.client.get(&kind.resource, "a").await.expect_err("gone");
+    let error = bench.client.get(&kind.resource, "a", None).await.expect_err("gone");
     assert_eq!(error.class, Class::Unavailable, "{error}");
     within(state.wait_for(|state| matches!(state, State::Down(_)))).await.expect("open");
-    let error = bench.client.get(&kind.resource, "a").await.expect_err("still gone");
+    let error = bench.client.get(&kind.resource, "a", None).await.expect_err("still gone");
     assert!(error.message.contains("refused"), "{error}");
     assert!(error.method.is_empty(), "no call was made");
 
@@ -351,7 +395,7 @@ async fn a_silent_server_costs_a_deadline_and_the_channel() {
     let connection = Arc::new(Plaintext::new(&silent.local_addr().unwrap().to_string()).expect("address"));
     let options = Options { deadline: Duration::from_millis(100), ..Options::default() };
     let client = Client::new(&target, connection.clone(), options);
-    let error = client.get(&target.kinds[0].resource, "a").await.expect_err("no answer");
+    let error = client.get(&target.kinds[0].resource, "a", None).await.expect_err("no answer");
     assert_eq!((error.class, error.code_name()), (Class::Unavailable, "DEADLINE_EXCEEDED"));
     assert_eq!(connection.link().await.expect("open").number, 1, "a new channel");
 }

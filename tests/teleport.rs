@@ -219,7 +219,7 @@ fn role(target: &Target, kind: &Kind, name: &str) -> DynamicMessage {
 
 #[tokio::test]
 async fn a_role_lives_on_an_auth_server() {
-    let peer = Teleport::start();
+    let peer = Teleport::start("0");
     let (target, client, connection) = client(&peer.identity(), peer.address());
     let facts = client.facts().await.expect("answers a ping");
     assert_eq!(facts.cluster.as_deref(), Some("teleport.example.com"));
@@ -228,10 +228,10 @@ async fn a_role_lives_on_an_auth_server() {
     let kind = target.kinds.iter().find(|kind| kind.kubernetes.kind == "TeleportRoleV7").expect("embedded");
     let gate = Gate::new(client.clone(), Arc::new(|| Ok(())));
     let resource = &kind.resource;
-    assert_eq!(client.get(resource, "one").await.expect("reads"), None);
+    assert_eq!(client.get(resource, "one", None).await.expect("reads"), None);
     let create = Write::Create(role(&target, kind, "one"), Vacant::unread());
     let made = gate.write(kind, "default/one", &[], create.clone()).await.expect("creates");
-    let live = client.get(resource, "one").await.expect("reads").expect("is there");
+    let live = client.get(resource, "one", None).await.expect("reads").expect("is there");
     assert_eq!(made.as_ref(), Some(&live));
     assert_eq!(class(gate.write(kind, "default/one", &[], create).await), Class::Exists);
 
@@ -256,7 +256,7 @@ async fn a_role_lives_on_an_auth_server() {
 
     let proof = Owned::marked(&target.ownership, resource, &made).expect("ours");
     gate.write(kind, "default/one", &[], Write::Delete(proof.clone())).await.expect("deletes");
-    assert_eq!(client.get(resource, "one").await.expect("reads"), None);
+    assert_eq!(client.get(resource, "one", None).await.expect("reads"), None);
     assert_eq!(class(gate.write(kind, "default/one", &[], Write::Delete(proof)).await), Class::Absent);
 }
 
@@ -269,7 +269,7 @@ fn class(outcome: Result<Option<DynamicMessage>, Refusal>) -> Class {
 
 #[tokio::test]
 async fn authorities_are_checked_on_both_sides() {
-    let (peer, maker) = (Teleport::start(), Maker::new());
+    let (peer, maker) = (Teleport::start("0"), Maker::new());
     let real = fs::read_to_string(peer.identity()).expect("an identity");
     let text = failure(&identity(&maker, 1), peer.address()).await;
     assert!(text.contains("of none of the identity's authorities"), "{text}");
@@ -284,7 +284,7 @@ async fn authorities_are_checked_on_both_sides() {
 
 #[tokio::test]
 async fn a_file_that_becomes_good_is_taken() {
-    let (peer, maker) = (Teleport::start(), Maker::new());
+    let (peer, maker) = (Teleport::start("0"), Maker::new());
     let path = peer.path("mine");
     fs::write(&path, identity(&maker, -1)).expect("writes");
     let (_, client, _) = client(&path, peer.address());
@@ -299,12 +299,16 @@ async fn a_file_that_becomes_good_is_taken() {
 
 #[tokio::test]
 async fn a_server_with_new_authorities_is_reached_with_the_new_file() {
-    let peer = Teleport::start();
+    let mut peer = Teleport::start("0");
     let (_, client, _) = client(&peer.identity(), peer.address());
     let (kept, mut state) = (client.clone(), client.reach().subscribe());
     let prober = tokio::spawn(async move { kept.keep_reaching().await });
     client.reach().up().await;
-    let peer = tokio::task::spawn_blocking(|| peer.replace()).await.expect("another peer");
+    let replaced = tokio::task::spawn_blocking(move || {
+        peer.replace();
+        peer
+    });
+    let peer = replaced.await.expect("another peer");
     // Somebody has to notice: a call, or the connection itself.
     let first = client.facts().await;
     if first.is_err() {

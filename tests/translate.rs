@@ -25,15 +25,43 @@ struct Vector {
     kind: Arc<Kind>,
 }
 
-/// The vectors for kinds that there are mappings for, and how many there are for others.
-fn vectors() -> (Vec<Vector>, usize) {
-    let (mut found, mut others) = (Vec::new(), 0);
+/// Mappings of what the library that makes the vectors is too old for, or has no decoder for.
+const WITHOUT_VECTORS: [&str; 13] = [
+    "access_graph_settings",
+    "app_auth_config",
+    "classifier",
+    "health_check_config",
+    "inference_model",
+    "inference_policy",
+    "inference_secret",
+    "network_restrictions",
+    "retrieval_model",
+    "scoped_role",
+    "scoped_role_assignment",
+    "scoped_token",
+    "sigstore_policy",
+];
+
+/// Kinds that can't be kept in step: a resource without labels can't be marked as ours, and one that can't be updated
+/// not be changed.
+const WITHOUT_MAPPING: [&str; 2] = ["TeleportDeviceV1", "TeleportSPIFFEFederationV1"];
+
+/// What a server makes of what it was sent, by vectors and path. One write is made for it; then the record of live as
+/// that write left it says that nobody else changed anything.
+const REWRITTEN: [(&str, &str); 2] = [
+    ("git_server", "metadata.labels[\"teleport.internal/github-org\"]"),
+    ("saml_idp_service_provider saml-idp-sp-attributes", "spec.attribute_mapping[1].name_format"),
+];
+
+/// The vectors for kinds that there are mappings for, and the kinds of the others.
+fn vectors() -> (Vec<Vector>, BTreeSet<String>) {
+    let (mut found, mut others) = (Vec::new(), BTreeSet::new());
     for file in files() {
         for json in list(&file) {
             let name = format!("{} {}", file.file_stem().unwrap().to_string_lossy(), text(&json, "name"));
             match TARGET.kind_of(text(&json, "api_version"), text(&json, "kind")) {
                 Some(kind) => found.push(Vector { name, json, kind: Arc::clone(kind) }),
-                None => others += 1,
+                None => drop(others.insert(text(&json, "kind").to_owned())),
             }
         }
     }
@@ -63,13 +91,9 @@ impl Vector {
     /// The translation, with references to Secrets written as they stood: the official types know none.
     fn desired(&self) -> Desired {
         let mut desired = desired(&self.kind, &TARGET.words, &TARGET.ownership, &self.json["cr"]);
-        // Vectors of the one resource of its kind are named as it is not: that, and no more, is wrong with them.
-        let only = self.kind.resource.singleton.as_deref();
-        let is_misnamed = only.is_some_and(|only| self.json["cr"]["metadata"]["name"] != only);
         let errors = desired.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
         let paths: Vec<_> = errors.map(|error| error.path.as_deref().unwrap_or_default()).collect();
-        let expected: &[&str] = if is_misnamed { &["metadata.name"] } else { &[] };
-        assert_eq!(paths, expected, "{}: {:#?}", self.name, desired.diagnostics);
+        assert_eq!(paths, self.expected(), "{}: {:#?}", self.name, desired.diagnostics);
         let values: Vec<_> = desired
             .secrets
             .iter()
@@ -77,6 +101,13 @@ impl Vector {
             .collect();
         secrets::fill(&mut desired.message, &values);
         desired
+    }
+
+    /// Vectors of the one resource of its kind are named as it is not: that, and no more, is wrong with them.
+    fn expected(&self) -> &[&str] {
+        let only = self.kind.resource.singleton.as_deref();
+        let is_misnamed = only.is_some_and(|only| self.json["cr"]["metadata"]["name"] != only);
+        if is_misnamed { &["metadata.name"] } else { &[] }
     }
 
     fn decoded(&self, member: &str, descriptor: MessageDescriptor) -> DynamicMessage {
@@ -126,10 +157,11 @@ fn the_resource_is_what_the_official_types_send() {
         assert_same(&ours, &vector.normalised(&official), &vector.name);
     }
     let covered: BTreeSet<_> = vectors.iter().map(|vector| vector.kind.resource.name.as_str()).collect();
-    println!("{} vectors of {covered:?}; {others} of kinds without a mapping", vectors.len());
+    println!("{} vectors of {covered:?}", vectors.len());
     let mapped: BTreeSet<_> = TARGET.kinds.iter().map(|kind| kind.resource.name.as_str()).collect();
-    assert_eq!(covered, mapped, "every mapping has vectors");
-    assert!(covered.len() >= 9);
+    let uncovered: Vec<_> = mapped.difference(&covered).copied().collect();
+    assert_eq!(uncovered, WITHOUT_VECTORS, "every other mapping has vectors");
+    assert_eq!(others.iter().map(String::as_str).collect::<Vec<_>>(), WITHOUT_MAPPING);
 }
 
 #[test]
@@ -212,8 +244,11 @@ fn defaults_of_the_server_are_no_differences() {
         let resource = &vector.kind.resource;
         let live = vector.decoded("after_defaults_b64", resource.message.clone());
         let message = vector.desired().message;
-        let found = compare::differences(resource, &message, &live);
-        assert_eq!(found, [] as [&str; 0], "{}", vector.name);
+        let mut found = compare::differences(resource, &message, &live);
+        found.retain(|path| !vector.expected().contains(&path.as_str()));
+        let rewritten = REWRITTEN.iter().filter(|(name, _)| vector.name.starts_with(name));
+        let rewritten: Vec<_> = rewritten.map(|(_, path)| *path).collect();
+        assert_eq!(found, rewritten, "{}", vector.name);
     }
     assert!(compared >= 30, "{compared}");
 }
@@ -251,11 +286,13 @@ fn remove(json: &mut Json, path: &str) {
 /// Without members that are null or zero. Elements of lists stay.
 fn without_zero(json: &Json) -> Json {
     const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+    // The one zero that the official types print as a word, even in a message that is not there.
+    const ZERO_WORD: &str = "IAM_POLICY_STATUS_UNSPECIFIED";
     let is_zero = |json: &Json| match json {
         Json::Null | Json::Bool(false) => true,
         Json::Bool(true) => false,
         Json::Number(number) => number.as_f64() == Some(0.0),
-        Json::String(text) => ["", "0s", ZERO_TIME].contains(&text.as_str()),
+        Json::String(text) => ["", "0s", ZERO_TIME, ZERO_WORD].contains(&text.as_str()),
         Json::Array(items) => items.is_empty(),
         Json::Object(members) => members.is_empty(),
     };

@@ -2,13 +2,14 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueEnum;
-use globset::{GlobBuilder, GlobMatcher};
 use serde_json::Value;
 
+use super::choose::{Choice, named};
 use crate::crd::{crd, jsonschema};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::mapping::plan::{Kind, Target};
 
 /// Print the CustomResourceDefinitions of the Kubernetes kinds, or JSON Schemas of their manifests
@@ -23,6 +24,9 @@ pub struct Args {
     /// Write one file each into this folder, made if it is missing, and print their names
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Which kinds to take, beside those named
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// How a definition is written.
@@ -43,7 +47,7 @@ pub enum Format {
 /// # Errors
 /// When the output or a file can't be written.
 pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec<Diagnostic>> {
-    let kinds = match select(&args.kinds, target) {
+    let kinds = match named(&args.kinds, target) {
         Ok(kinds) => kinds,
         Err(mistakes) => return Ok(mistakes),
     };
@@ -64,7 +68,7 @@ pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec
 }
 
 /// Names and texts.
-fn files(kinds: &[&Kind], target: &Target, output: Format) -> io::Result<Vec<(String, String)>> {
+fn files(kinds: &[&Arc<Kind>], target: &Target, output: Format) -> io::Result<Vec<(String, String)>> {
     let crds = || kinds.iter().map(|kind| (kind, crd(kind, &target.words)));
     match output {
         Format::Yaml => {
@@ -77,37 +81,12 @@ fn files(kinds: &[&Kind], target: &Target, output: Format) -> io::Result<Vec<(St
             let versions = kinds
                 .iter()
                 .flat_map(|kind| kind.kubernetes.versions.iter().map(move |version| (kind, version)));
-            let schemas = versions
-                .map(|(kind, version)| Ok((schema_name(kind, version), json(&jsonschema(kind, version))?)));
+            let schemas = versions.map(|(kind, version)| {
+                Ok((schema_name(kind, version), json(&jsonschema(kind, &target.words, version))?))
+            });
             schemas.collect()
         }
     }
-}
-
-pub(super) fn select<'a>(patterns: &[String], target: &'a Target) -> Result<Vec<&'a Kind>, Vec<Diagnostic>> {
-    let all = || target.kinds.iter().map(AsRef::as_ref);
-    let (mut globs, mut mistakes): (Vec<GlobMatcher>, _) = (Vec::new(), Vec::new());
-    for pattern in patterns {
-        match GlobBuilder::new(pattern).case_insensitive(true).build() {
-            Err(error) => mistakes.push(Diagnostic::error(format!("`{pattern}`: {}", error.kind()))),
-            Ok(glob) => {
-                let glob = glob.compile_matcher();
-                if !all().any(|kind| glob.is_match(&kind.kubernetes.kind)) {
-                    mistakes.push(unknown(pattern, target));
-                }
-                globs.push(glob);
-            }
-        }
-    }
-    let asked = |kind: &&Kind| globs.is_empty() || globs.iter().any(|g| g.is_match(&kind.kubernetes.kind));
-    if mistakes.is_empty() { Ok(all().filter(asked).collect()) } else { Err(mistakes) }
-}
-
-fn unknown(pattern: &str, target: &Target) -> Diagnostic {
-    let names = target.kinds.iter().map(|kind| kind.kubernetes.kind.as_str());
-    Diagnostic::error(format!("there is no kind `{pattern}`"))
-        .help("`kinds` lists them")
-        .maybe_help(did_you_mean(pattern, names))
 }
 
 fn yaml(crd: &Value) -> io::Result<String> {
@@ -126,15 +105,7 @@ fn schema_name(kind: &Kind, version: &str) -> String {
 /// Named as the official files are: group, and plural without what all kinds start with.
 fn file_name(kind: &Kind, target: &Target, extension: &str) -> String {
     let kubernetes = &kind.kubernetes;
-    let plural = kubernetes.plural.strip_prefix(prefix(target)).unwrap_or(&kubernetes.plural);
+    let prefix = target.words.kind_prefix.to_lowercase();
+    let plural = kubernetes.plural.strip_prefix(&prefix).unwrap_or(&kubernetes.plural);
     format!("{}_{plural}.{extension}", kubernetes.group)
-}
-
-/// What the names of all kinds start with: what their short names lack.
-fn prefix(target: &Target) -> &str {
-    let of = |kind: &'_ Kind| {
-        let short = kind.kubernetes.short_names.iter();
-        short.filter_map(|name| kind.kubernetes.plural.strip_suffix(name.as_str())).map(str::len).min()
-    };
-    target.kinds.iter().find_map(|kind| Some(&kind.kubernetes.plural[..of(kind)?])).unwrap_or_default()
 }

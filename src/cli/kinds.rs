@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use super::choose::Choice;
 use crate::mapping::plan::{Call, Kind, Target};
 
 /// List the Kubernetes kinds and the resources that they stand for
@@ -12,6 +13,9 @@ pub struct Args {
     /// How to write them
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
+    /// Which kinds to list
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// How the list is written.

@@ -1,16 +1,16 @@
 //! `lint`: checks mappings, all mistakes at once, and shows what they mean.
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::report;
+use super::{report, source};
 use crate::diagnostic::{Source, refused};
 use crate::mapping::{self, explain::explain};
 
 /// Check mapping files
 ///
-/// Without files, what the binary carries is checked. Files are checked together with it: a file that maps a Kubernetes
-/// kind which the binary knows too replaces that one.
+/// Without files, what the binary carries is checked, and what --mappings gives. Files are checked together with these: a
+/// file that maps a Kubernetes kind which is known too replaces that one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Mapping files (TOML)
@@ -25,24 +25,23 @@ pub struct Args {
 ///
 /// # Errors
 /// When a file can't be read or the output not be written.
-pub fn run(args: &Args, out: &mut impl Write, err: &mut impl Write, coloured: bool) -> io::Result<bool> {
-    let schema = match mapping::embedded_schema() {
-        Ok(schema) => schema,
+pub fn run(
+    args: &Args,
+    source: &source::Given,
+    out: &mut impl Write,
+    err: &mut impl Write,
+    coloured: bool,
+) -> io::Result<bool> {
+    let (schema, mut layers) = match source.parts() {
+        Ok(parts) => parts,
         Err(problems) => {
             report::write(&problems, coloured, err)?;
             return Ok(false);
         }
     };
-    let mut sources = Vec::new();
-    let mut given = Vec::new();
-    for file in &args.files {
-        let name = file.display().to_string();
-        let text = fs::read_to_string(file)
-            .map_err(|error| io::Error::new(error.kind(), format!("can't read {name}: {error}")))?;
-        given.push(stem(&name));
-        sources.push(Source { name, text });
-    }
-    let (target, problems) = match mapping::load(&[mapping::embedded_sources(), sources], &schema) {
+    layers.push(args.files.iter().map(|file| read(file)).collect::<io::Result<_>>()?);
+    let given: Vec<String> = layers[1..].iter().flatten().map(|file| stem(&file.name)).collect();
+    let (target, problems) = match mapping::load(&layers, &schema) {
         Ok((target, warnings)) => (Some(target), warnings),
         Err(problems) => (None, problems),
     };
@@ -54,6 +53,13 @@ pub fn run(args: &Args, out: &mut impl Write, err: &mut impl Write, coloured: bo
         }
     }
     Ok(!refused(&problems))
+}
+
+fn read(file: &Path) -> io::Result<Source> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file)
+        .map_err(|error| io::Error::new(error.kind(), format!("can't read {name}: {error}")))?;
+    Ok(Source { name, text })
 }
 
 fn stem(name: &str) -> String {

@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand. Parses and prints only; what it prints is made elsewhere.
+pub mod choose;
 pub mod crds;
+pub mod descriptors;
 pub mod docs;
 pub mod flags;
 pub mod kinds;
@@ -9,19 +11,21 @@ pub mod rbac;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod scaffold;
+pub mod source;
 pub mod translate;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::diagnostic::Diagnostic;
-use crate::mapping;
 use crate::mapping::plan::Target;
+use choose::Choice;
 
 /// Keep Kubernetes custom resources and a Teleport cluster in step
 ///
@@ -35,6 +39,8 @@ struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     run: run::Args,
+    #[command(flatten)]
+    source: source::Given,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +52,7 @@ enum Command {
     Kinds(kinds::Args),
     Rbac(rbac::Args),
     Docs(docs::Args),
+    Scaffold(scaffold::Args),
     Sandbox(sandbox::Args),
     /// Print a completion script for a shell
     Completions {
@@ -57,47 +64,74 @@ enum Command {
 /// Exit code for a call that makes no sense.
 const USAGE: u8 = 2;
 
+/// Mistakes in what was given, on their way to where they are shown; with the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("there are mistakes in what was given")]
+struct Mistakes(Vec<Diagnostic>, u8);
+
 /// Runs the command that the arguments ask for.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let command = Cli::command();
     let cli = Cli::try_parse_from(flags::from_go(&command, args)).unwrap_or_else(|error| error.exit());
     let done = match cli.command {
-        None => run_operator(&cli.run),
-        Some(Command::Run(args)) => run_operator(&args),
+        None => run_operator(&cli.run, &cli.source),
+        Some(Command::Run(args)) => run_operator(&args, &cli.source),
         Some(Command::Sandbox(args)) => {
-            embedded().and_then(|target| sandbox::run(&args, target)).map(exit_code)
+            let chosen = chosen(&cli.source, &args.choice);
+            chosen.and_then(|target| sandbox::run(&args, &cli.source, target)).map(exit_code)
         }
-        Some(other) => print(&other),
+        Some(other) => print(&other, &cli.source),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    done.unwrap_or_else(|error| failed(&error))
 }
 
 fn exit_code(all_well: bool) -> ExitCode {
     if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn embedded() -> Result<Target> {
-    mapping::embedded().map_err(|problems| anyhow!("the embedded mappings are broken: {problems:?}"))
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let Some(Mistakes(problems, code)) = error.downcast_ref() else {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
+    };
+    show(problems);
+    ExitCode::from(*code)
 }
 
-fn run_operator(args: &run::Args) -> Result<ExitCode> {
-    let config = run::config(args)?;
+/// Shows diagnostics on standard error. Where that is closed nobody wants to know.
+fn show(problems: &[Diagnostic]) {
+    let mut err = io::stderr().lock();
+    let coloured = report::is_coloured(&err);
+    let _ = report::write(problems, coloured, &mut err);
+}
+
+/// The target, with all of its kinds.
+fn target(source: &source::Given) -> Result<Target> {
+    let (target, warnings) = source.target().map_err(|problems| Mistakes(problems, 1))?;
+    show(&warnings);
+    Ok(target)
+}
+
+/// The target, with the kinds chosen.
+fn chosen(source: &source::Given, choice: &Choice) -> Result<Target> {
+    choice.apply(target(source)?).map_err(|problems| Mistakes(problems, USAGE).into())
+}
+
+fn run_operator(args: &run::Args, source: &source::Given) -> Result<ExitCode> {
+    let target = Arc::new(chosen(source, &args.choice)?);
+    let config = run::config(args, &target)?;
     run::start_log(args)?;
-    let target = Arc::new(embedded()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async { crate::app::run(config, target, crate::ops::shutdown::on_signal()?).await })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The commands that only print. A reader that has seen enough is no error.
-fn print(command: &Command) -> Result<ExitCode> {
+fn print(command: &Command, source: &source::Given) -> Result<ExitCode> {
     let (out, err) = (io::stdout().lock(), io::stderr().lock());
     let coloured = report::is_coloured(&err);
     let mut streams = translate::Streams { out, err, coloured };
-    let done = print_to(command, &mut streams);
+    let done = print_to(command, source, &mut streams);
     match done {
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         done => done,
@@ -110,28 +144,36 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 fn print_to(
     command: &Command,
+    source: &source::Given,
     streams: &mut translate::Streams<io::StdoutLock<'_>, io::StderrLock<'_>>,
 ) -> Result<ExitCode> {
     match command {
-        Command::Translate(args) => translate::run(args, &embedded()?, streams).map(exit_code),
+        Command::Translate(args) => translate::run(args, &target(source)?, streams).map(exit_code),
         Command::Lint(args) => {
-            Ok(exit_code(lint::run(args, &mut streams.out, &mut streams.err, streams.coloured)?))
+            let all_well = lint::run(args, source, &mut streams.out, &mut streams.err, streams.coloured)?;
+            Ok(exit_code(all_well))
         }
-        Command::Crds(args) => {
-            let mistakes = crds::run(args, &embedded()?, &mut streams.out)?;
-            Ok(usage(&mistakes, streams)?)
-        }
+        Command::Crds(args) => match crds::run(args, &chosen(source, &args.choice)?, &mut streams.out)? {
+            none if none.is_empty() => Ok(ExitCode::SUCCESS),
+            mistakes => Err(Mistakes(mistakes, USAGE).into()),
+        },
         Command::Kinds(args) => {
-            kinds::run(args, &embedded()?, &mut streams.out)?;
+            kinds::run(args, &chosen(source, &args.choice)?, &mut streams.out)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Rbac(args) => {
-            let mistakes = rbac::run(args, &embedded()?, &mut streams.out)?;
-            Ok(usage(&mistakes, streams)?)
+        Command::Scaffold(args) => {
+            let text = scaffold::run(args, source).map_err(|problems| Mistakes(problems, 1))?;
+            streams.out.write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Docs(args) => docs::run(args, &embedded()?, &mapping::embedded_sources(), &mut streams.out)
-            .map(exit_code)
-            .map_err(Into::into),
+        Command::Rbac(args) => match rbac::run(args, &chosen(source, &args.choice)?, &mut streams.out)? {
+            none if none.is_empty() => Ok(ExitCode::SUCCESS),
+            mistakes => Err(Mistakes(mistakes, USAGE).into()),
+        },
+        Command::Docs(args) => {
+            let mappings = source.layers().map_err(|problems| Mistakes(problems, 1))?.concat();
+            Ok(exit_code(docs::run(args, &target(source)?, &mappings, &mut streams.out)?))
+        }
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut streams.out);
             streams.out.flush()?;
@@ -141,10 +183,12 @@ fn print_to(
     }
 }
 
-fn usage(
-    mistakes: &[Diagnostic],
-    streams: &mut translate::Streams<io::StdoutLock<'_>, io::StderrLock<'_>>,
-) -> io::Result<ExitCode> {
-    report::write(mistakes, streams.coloured, &mut streams.err)?;
-    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
 }

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::crds;
+use super::choose::{Choice, named};
 use crate::access::{kubernetes_rules, target_role};
 use crate::diagnostic::Diagnostic;
 use crate::mapping::plan::Target;
@@ -14,6 +14,9 @@ pub struct Args {
     /// Kubernetes kinds, in any case; `*` and `?` stand for any characters and any one [default: all kinds]
     #[arg(value_name = "KIND")]
     pub kinds: Vec<String>,
+    /// Which kinds the operator works on
+    #[command(flatten)]
+    pub choice: Choice,
     /// Print the role in the target, as its own tools take it
     #[arg(long)]
     pub target: bool,
@@ -31,7 +34,7 @@ pub struct Args {
 /// # Errors
 /// When the output can't be written.
 pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec<Diagnostic>> {
-    let kinds = match crds::select(&args.kinds, target) {
+    let kinds = match named(&args.kinds, target) {
         Ok(kinds) => kinds,
         Err(mistakes) => return Ok(mistakes),
     };

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::choose::Choice;
 use crate::app::{self, Config, Connect};
+use crate::mapping::plan::{Connection, Credentials, Target, Way};
 use crate::ops::log::{self, Format};
 use crate::translate::duration::parse_go;
 
@@ -13,15 +15,18 @@ use crate::translate::duration::parse_go;
 /// Flags may be written as Go programs take them, with one dash: `-auth-server=host:3025`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Address of the Teleport auth server: host:port
-    #[arg(long, env = "TELEPORT_AUTH_SERVER", default_value = "127.0.0.1:3025", value_name = "HOST:PORT")]
-    pub auth_server: String,
-    /// Identity file to connect with (`tctl auth sign --format=file`); it is read again when it changes
+    /// Address of the target: host:port [default: the target's own, for a Teleport auth server 127.0.0.1:3025]
+    #[arg(long, visible_alias = "address", env = "TELEPORT_AUTH_SERVER", value_name = "HOST:PORT")]
+    pub auth_server: Option<String>,
+    /// Identity file to connect to Teleport with (`tctl auth sign --format=file`); it is read again when it changes
     #[arg(long, env = "TELEPORT_IDENTITY_FILE", value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// Connect without encryption or credentials: for a sandbox on this machine
-    #[arg(long, conflicts_with = "identity")]
+    #[arg(long, conflicts_with_all = ["identity", "Files"])]
     pub insecure_plaintext: bool,
+    /// How to connect to targets other than Teleport
+    #[command(flatten)]
+    pub files: Files,
     /// Namespace of the custom resources, several separated by commas [default: the pod's own]
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
@@ -34,9 +39,9 @@ pub struct Args {
     /// How often all resources are compared with what they should be
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "DURATION")]
     pub sync_period: Duration,
-    /// Name of the Lease by which one of several replicas is chosen to write
-    #[arg(long, default_value = "431e83f4.teleport.dev", value_name = "NAME")]
-    pub leader_election_id: String,
+    /// Name of the Lease by which one of several replicas is chosen to write [default: the target's own]
+    #[arg(long, value_name = "NAME")]
+    pub leader_election_id: Option<String>,
     /// Write without holding a Lease: only where there is one replica
     #[arg(long)]
     pub no_leader_election: bool,
@@ -52,8 +57,45 @@ pub struct Args {
     /// How to log: text or json [default: text on a terminal, else json]
     #[arg(long)]
     pub log_format: Option<Format>,
+    /// Which kinds to sync
+    #[command(flatten)]
+    pub choice: Choice,
     #[command(flatten)]
     joining: Joining,
+}
+
+/// Whom to trust and who we are, where a target is reached by plain gRPC; in place of what its mappings say.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Targets other than Teleport")]
+pub struct Files {
+    /// File of the authorities that the server's certificate may be of (PEM) [default: the system's]
+    #[arg(long, env = "TARGET_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// File of our certificate, with its chain (PEM); all files are read again when they change
+    #[arg(long, env = "TARGET_CERTIFICATE_FILE", value_name = "FILE", requires = "key_file")]
+    pub certificate_file: Option<PathBuf>,
+    /// File of the certificate's private key (PEM)
+    #[arg(long, env = "TARGET_KEY_FILE", value_name = "FILE", requires = "certificate_file")]
+    pub key_file: Option<PathBuf>,
+    /// File of a token that every call carries (`authorization: Bearer …`)
+    #[arg(long, env = "TARGET_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The name in the server's certificate [default: the address's host]
+    #[arg(long, env = "TARGET_SERVER_NAME", value_name = "NAME")]
+    pub server_name: Option<String>,
+}
+
+impl Files {
+    /// What is given here, and for the rest what the target says.
+    fn over(&self, target: &Credentials) -> Credentials {
+        let identity = self.certificate_file.clone().zip(self.key_file.clone());
+        Credentials {
+            authorities: self.ca_file.clone().or_else(|| target.authorities.clone()),
+            identity: identity.or_else(|| target.identity.clone()),
+            token: self.token_file.clone().or_else(|| target.token.clone()),
+            server_name: self.server_name.clone().or_else(|| target.server_name.clone()),
+        }
+    }
 }
 
 /// The official flags for joining a cluster by a token, which this version does not do yet: it needs an identity file.
@@ -109,28 +151,44 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is no duration such as 10m or 1h30m"))
 }
 
-/// What the flags mean together.
+/// What the flags mean together, for this target.
 ///
 /// # Errors
 /// When they leave open how to reach the target, or which namespace to watch.
-pub fn config(args: &Args) -> Result<Config> {
-    let connect = match (&args.identity, args.insecure_plaintext) {
-        (Some(file), _) => Connect::Identity(file.clone(), args.auth_server.clone()),
-        (None, true) => Connect::Plaintext(args.auth_server.clone()),
-        (None, false) => bail!(
-            "how to connect? This version needs an identity file (--identity FILE); joining by a token is not in it yet"
-        ),
-    };
+pub fn config(args: &Args, target: &Target) -> Result<Config> {
+    let lease = || args.leader_election_id.clone().unwrap_or_else(|| target.words.lease.clone());
     Ok(Config {
         kubeconfig: args.kubeconfig.clone(),
         context: args.context.clone(),
         namespaces: app::namespaces(&args.namespace)?,
-        connect,
-        lease: (!args.no_leader_election).then(|| args.leader_election_id.clone()),
+        connect: connect(args, &target.connection)?,
+        lease: (!args.no_leader_election).then(lease),
         sync_period: args.sync_period,
         metrics: args.metrics_bind_address.clone(),
         health: args.health_probe_bind_address.clone(),
     })
+}
+
+fn connect(args: &Args, target: &Connection) -> Result<Connect> {
+    let address = args.auth_server.clone().unwrap_or_else(|| target.address.clone());
+    if args.insecure_plaintext {
+        return Ok(Connect::Plaintext(address));
+    }
+    let files = args.files.over(&Credentials::default());
+    match (target.way, &args.identity) {
+        (Way::Grpc, None) => Ok(Connect::Secure(args.files.over(&target.credentials), address)),
+        (Way::Grpc, Some(_)) => {
+            bail!("--identity is for Teleport; this target takes --certificate-file and --key-file")
+        }
+        (Way::Teleport, _) if files != Credentials::default() => bail!(
+            "--ca-file, --certificate-file, --key-file, --token-file and --server-name are for other targets; \
+             Teleport takes --identity"
+        ),
+        (Way::Teleport, Some(file)) => Ok(Connect::Identity(file.clone(), address)),
+        (Way::Teleport, None) => bail!(
+            "how to connect? This version needs an identity file (--identity FILE); joining by a token is not in it yet"
+        ),
+    }
 }
 
 /// Starts logging as the flags say.

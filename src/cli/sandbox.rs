@@ -16,7 +16,9 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::choose::Choice;
 use super::manifest;
+use super::source::Given;
 use crate::app::{self, Config, Connect};
 use crate::crd::crd;
 use crate::diagnostic::Source;
@@ -29,7 +31,7 @@ use crate::sandbox::kubernetes::Kubernetes;
 use crate::sandbox::server::Sandbox;
 use crate::sync::cluster::api_resource;
 
-/// Try the operator out, with no Teleport: a target in this process, and a real Kubernetes API
+/// Try the operator out, with no Teleport or other server: a target in this process, and a real Kubernetes API
 ///
 /// Installs the CRDs, applies the examples and shows what becomes of them until it is interrupted. Kubernetes is
 /// kube-apiserver and etcd out of the folder KUBEBUILDER_ASSETS, started for the occasion, or the current context.
@@ -38,9 +40,9 @@ pub struct Args {
     /// End when all examples are ready (exit code 0), or when they are not within a minute (1)
     #[arg(long)]
     pub once: bool,
-    /// Folder of manifests to apply
-    #[arg(long, default_value = "examples/teleport", value_name = "DIR")]
-    pub examples: PathBuf,
+    /// Folder of manifests to apply [default: the target's own examples]
+    #[arg(long, value_name = "DIR")]
+    pub examples: Option<PathBuf>,
     /// Use the current context's cluster (of KUBECONFIG, or of --kubeconfig) instead of starting an API server
     #[arg(long)]
     pub current_context: bool,
@@ -53,6 +55,9 @@ pub struct Args {
     /// Least severe messages to log
     #[arg(long, default_value = "WARN", value_name = "LEVEL")]
     pub log_level: String,
+    /// Which kinds to install and sync
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// How long Kubernetes may take to establish the CRDs, and with `--once` all examples to become ready.
@@ -64,7 +69,8 @@ const MANAGER: &str = "sandbox";
 ///
 /// # Errors
 /// When a part can't be started.
-pub fn run(args: &Args, target: Target) -> Result<bool> {
+pub fn run(args: &Args, given: &Given, target: Target) -> Result<bool> {
+    let examples = args.examples.clone().unwrap_or_else(|| given.examples(&target));
     log::start(&args.log_level, Format::by_terminal())?;
     let folder = tempfile::tempdir().context("can't make a temporary folder")?;
     // Started here and dropped last: everything else is done with it by then.
@@ -74,7 +80,7 @@ pub fn run(args: &Args, target: Target) -> Result<bool> {
         None => args.kubeconfig.clone(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(play(args, target, kubeconfig, own.is_some()))
+    runtime.block_on(play(args, target, &examples, kubeconfig, own.is_some()))
 }
 
 fn start_kubernetes(folder: &Path) -> Result<Kubernetes> {
@@ -95,7 +101,13 @@ fn publish(own: &Kubernetes, args: &Args) -> Result<PathBuf> {
     Ok(path)
 }
 
-async fn play(args: &Args, target: Target, kubeconfig: Option<PathBuf>, own: bool) -> Result<bool> {
+async fn play(
+    args: &Args,
+    target: Target,
+    examples: &Path,
+    kubeconfig: Option<PathBuf>,
+    own: bool,
+) -> Result<bool> {
     let stop = shutdown::on_signal()?;
     let target = Arc::new(target);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -120,8 +132,8 @@ async fn play(args: &Args, target: Target, kubeconfig: Option<PathBuf>, own: boo
         health: "0".to_owned(),
     };
     let operator = tokio::spawn(app::run(config, Arc::clone(&target), stop.clone()));
-    let applied = apply_examples(args, &client, &target).await?;
-    eprintln!("{} manifests of {} are applied.\n", applied.len(), args.examples.display());
+    let applied = apply_all(examples, args, &client, &target).await?;
+    eprintln!("{} manifests of {} are applied.\n", applied.len(), examples.display());
     if let (Some(kubeconfig), true) = (&kubeconfig, own) {
         let category = &target.words.category;
         eprintln!("Look at it, and change things, from another terminal:\n");
@@ -148,10 +160,10 @@ async fn until_served(client: &Client, stop: &CancellationToken) -> Result<()> {
     Ok(())
 }
 
-async fn apply_examples(args: &Args, client: &Client, target: &Target) -> Result<Vec<Object>> {
+async fn apply_all(folder: &Path, args: &Args, client: &Client, target: &Target) -> Result<Vec<Object>> {
     let known: Vec<_> = target.kinds.iter().map(|kind| api_resource(&kind.kubernetes)).collect();
     let mut applied = Vec::new();
-    for path in manifests(&args.examples)? {
+    for path in manifests(folder)? {
         let name = path.display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("can't read {name}"))?;
         let parsed = manifest::parse(&Arc::new(Source { name: name.clone(), text }));

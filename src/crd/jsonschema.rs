@@ -2,15 +2,15 @@
 //! the words of JSON Schema. Knows no kind and does no IO.
 use serde_json::{Map, Value, json};
 
-use crate::mapping::plan::Kind;
+use crate::mapping::plan::{Kind, Words};
 
 /// Understood by all editors; those that know a younger draft know this one too.
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// The schema of the manifests of a kind in one of its versions.
-pub fn jsonschema(kind: &Kind, version: &str) -> Value {
+pub fn jsonschema(kind: &Kind, words: &Words, version: &str) -> Value {
     let kubernetes = &kind.kubernetes;
-    let mut schema = standard(&super::root(kind));
+    let mut schema = standard(&super::root(kind, words));
     schema["$schema"] = json!(DRAFT);
     schema["title"] = json!(kubernetes.kind);
     schema["required"] = json!(["apiVersion", "kind", "metadata"]);

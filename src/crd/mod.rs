@@ -11,8 +11,12 @@ use crate::mapping::plan::{Kind, Words};
 /// The `apiextensions.k8s.io/v1` CustomResourceDefinition of a kind. The same plan gives the same value, byte for byte.
 pub fn crd(kind: &Kind, words: &Words) -> Value {
     let kubernetes = &kind.kubernetes;
-    let versions: Vec<Value> =
-        kubernetes.versions.iter().enumerate().map(|(index, name)| version(kind, name, index == 0)).collect();
+    let versions: Vec<Value> = kubernetes
+        .versions
+        .iter()
+        .enumerate()
+        .map(|(index, name)| version(kind, words, name, index == 0))
+        .collect();
     let mut names = json!({
         "kind": kubernetes.kind,
         "listKind": format!("{}List", kubernetes.kind),
@@ -36,12 +40,12 @@ pub fn name(kind: &Kind) -> String {
     format!("{}.{}", kind.kubernetes.plural, kind.kubernetes.group)
 }
 
-fn version(kind: &Kind, name: &str, storage: bool) -> Value {
+fn version(kind: &Kind, words: &Words, name: &str, storage: bool) -> Value {
     let mut version = json!({
         "name": name,
         "served": true,
         "storage": storage,
-        "schema": { "openAPIV3Schema": root(kind) },
+        "schema": { "openAPIV3Schema": root(kind, words) },
         "subresources": { "status": {} },
     });
     let columns = columns(kind);
@@ -51,7 +55,8 @@ fn version(kind: &Kind, name: &str, storage: bool) -> Value {
     version
 }
 
-/// The columns, and with them the age, which the API server shows by itself only where there are no others.
+/// The columns, and with them the age, which the API server shows by itself only where there are no others; members
+/// beside the specification have a column each, as in the official CRDs.
 fn columns(kind: &Kind) -> Vec<Value> {
     let column = |name: &str, type_: &str, path: &str, description: &str| json!({ "name": name, "type": type_, "jsonPath": path, "description": description });
     let own = kind.kubernetes.columns.iter().map(|c| column(&c.name, "string", &c.path, &c.description));
@@ -59,10 +64,14 @@ fn columns(kind: &Kind) -> Vec<Value> {
     if !columns.is_empty() {
         columns.push(column("Age", "date", ".metadata.creationTimestamp", "The age of this resource"));
     }
+    let beside = kind.resource.root.iter();
+    columns.extend(
+        beside.map(|name| column(name, "string", &format!(".{name}"), &format!("Resource's {name}."))),
+    );
     columns
 }
 
-fn root(kind: &Kind) -> Value {
+fn root(kind: &Kind, words: &Words) -> Value {
     let mut spec = schema::spec(&kind.resource);
     spec["description"] = json!(description(kind));
     let mut root = json!({
@@ -73,9 +82,12 @@ fn root(kind: &Kind) -> Value {
             "kind": { "type": "string", "description": "The kind of this resource." },
             "metadata": { "type": "object" },
             "spec": spec,
-            "status": status::schema(),
+            "status": status::schema(words),
         },
     });
+    for (name, member) in schema::beside(&kind.resource) {
+        root["properties"][name] = member;
+    }
     let singleton = kind.resource.singleton.as_ref().filter(|_| kind.kubernetes.name_rule);
     if let Some(name) = singleton {
         // A JSON string is a CEL string.

@@ -13,6 +13,8 @@
 //!   `bool-word`: the official decoder takes them for false, the official CRD refuses them.
 //! - other enums: an integer or a string.
 //! - `string-or-list`, and the values of `map-of-string-or-list`: anything, for the same reason.
+//! - `on-off-text`: anything: kubectl reads a bare `on` as `true`, and no structural type takes both.
+//! - `tagged`: the tag and the members of all alternatives.
 //! - `free-form`: an object whose unknown members are kept; `additionalProperties: true` would let strict validation
 //!   refuse them, and pruning drop them.
 //! - 64-bit integers by protobuf's rules: an integer or a string, because that is how protobuf prints them.
@@ -26,7 +28,7 @@ use prost_reflect::{FieldDescriptor, Kind};
 use serde_json::{Map, Value, json};
 
 use crate::mapping::plan::{Many, Member, Resource, Shape, ShapeId, Shapes, Spec};
-use crate::mapping::repr::{Form, Json, Repr};
+use crate::mapping::repr::{Choice, Form, Json, Repr, TAG};
 
 /// Strings that mean true or false; the API server applies a pattern to strings alone.
 const BOOL_WORD: &str = "^(?i)(true|yes|yeah|y|on|1|false|no|nope|n|off|0)$";
@@ -42,6 +44,15 @@ pub(super) fn spec(resource: &Resource) -> Value {
             None => unknown_members(),
         },
     }
+}
+
+/// The schemas of the members that stand beside the specification.
+pub(super) fn beside(resource: &Resource) -> impl Iterator<Item = (&str, Value)> {
+    let members = resource.root.iter().filter_map(|name| resource.shapes.root().member(name));
+    members.map(|member| {
+        let mut walk = Walk { shapes: &resource.shapes, within: Vec::new() };
+        (member.json.as_str(), walk.member(member))
+    })
 }
 
 /// The way down, to see a message that contains itself.
@@ -64,6 +75,10 @@ impl Walk<'_> {
             Many::List => json!({ "type": "array", "items": self.one(&member.value, &member.field) }),
             Many::Map => map(nullable(self.one(&member.value, &map_value(&member.field)))),
         });
+        if member.rules.fixed {
+            let message = "this is part of what identifies the resource: make another object for another one";
+            schema["x-kubernetes-validations"] = json!([{ "rule": "self == oldSelf", "message": message }]);
+        }
         if member.rules.secret {
             schema["description"] = json!(
                 "The value itself, or `secret://NAME/KEY` for the key of a Secret in the same namespace that \
@@ -106,6 +121,8 @@ fn form(repr: &Repr, field: &FieldDescriptor) -> Value {
         Form::EnumWords(_) => anything(),
         Form::EnumNames(_) => number_or_word(),
         Form::FreeForm => unknown_members(),
+        Form::OnOffText => anything(),
+        Form::Tagged(choices) => tagged(choices),
     }
 }
 
@@ -123,6 +140,17 @@ fn plain(json: Json, kind: &Kind) -> Value {
         Kind::Enum(_) => number_or_word(),
         Kind::Message(_) => anything(),
     }
+}
+
+/// The members of all alternatives beside the tag: which go together, the translation says.
+fn tagged(choices: &[Choice]) -> Value {
+    let words: Vec<_> = choices.iter().map(|choice| format!("`{}`", choice.word)).collect();
+    let mut properties = Map::new();
+    properties.insert(TAG.to_owned(), described(&format!("One of {}.", words.join(", "))));
+    for (name, field) in choices.iter().flat_map(|choice| &choice.members) {
+        properties.entry(name).or_insert_with(|| plain(Json::Go, &field.kind()));
+    }
+    json!({ "type": "object", "properties": properties })
 }
 
 fn map_value(field: &FieldDescriptor) -> FieldDescriptor {

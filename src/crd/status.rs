@@ -1,9 +1,11 @@
 //! The schema of `status`: conditions as all of Kubernetes writes them, and what the operator remembers there.
 use serde_json::{Value, json};
 
+use crate::mapping::plan::Words;
+
 /// The schema of `status`.
-pub(super) fn schema() -> Value {
-    json!({
+pub(super) fn schema(words: &Words) -> Value {
+    let mut schema = json!({
         "type": "object",
         "description": "What the operator last found and did.",
         "properties": {
@@ -15,7 +17,11 @@ pub(super) fn schema() -> Value {
             },
             "record": record(),
         },
-    })
+    });
+    for (name, format) in &words.status {
+        schema["properties"][name] = json!({ "type": "integer", "format": format });
+    }
+    schema
 }
 
 /// `metav1.Condition`, with the limits that its Go type declares.

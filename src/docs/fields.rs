@@ -1,8 +1,10 @@
 //! The fields of a kind's specification: where each stands, what it takes, and what is special about it.
+use std::collections::BTreeSet;
+
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind as ProtoKind};
 
 use crate::mapping::plan::{Many, Member, Resource, Shape, ShapeId, Spec};
-use crate::mapping::repr::{Form, Json, Repr};
+use crate::mapping::repr::{Choice, Form, Json, Repr, TAG};
 use crate::schema::FieldPath;
 use crate::translate::repr::accepts;
 
@@ -32,6 +34,8 @@ pub(super) fn fields(resource: &Resource) -> Fields {
             members.for_each(|member| walk.member(member, "spec", &none));
         }
     }
+    let beside = resource.root.iter().filter_map(|name| root.member(name));
+    beside.for_each(|member| walk.member(member, "", &none));
     walk.fields
 }
 
@@ -57,7 +61,7 @@ impl Walk<'_> {
             Many::List => "[]",
             Many::Map => ".*",
         };
-        let path = format!("{at}.{}", member.json);
+        let path = if at.is_empty() { member.json.clone() } else { format!("{at}.{}", member.json) };
         let way = member.path.fields().iter().fold(way.clone(), |way, field| way.join(field.clone()));
         let is_kept = self.resource.preserve.contains(&way);
         if member.rules.omit {
@@ -66,10 +70,31 @@ impl Walk<'_> {
         }
         let (type_, takes) = self.described(member);
         self.fields.rows.push([code(&path), type_, takes, notes(member, is_kept)]);
-        if let Shape::Message(id) = member.value
-            && !self.is_open(id)
-        {
-            self.message(id, &format!("{path}{each}"), &way);
+        let below = format!("{path}{each}");
+        match &member.value {
+            Shape::Message(id) if !self.is_open(*id) => self.message(*id, &below, &way),
+            Shape::Repr(Repr { form: Form::Tagged(choices), .. }) => self.alternatives(&below, choices),
+            _ => {}
+        }
+    }
+
+    /// The members of all alternatives, with the tags that they go with.
+    fn alternatives(&mut self, at: &str, choices: &[Choice]) {
+        let words: Vec<String> = choices.iter().map(|choice| choice.word.clone()).collect();
+        let row = |name: &str, type_: String, takes: String, notes: String| {
+            [code(&format!("{at}.{name}")), type_, takes, notes]
+        };
+        self.fields.rows.push(row(TAG, "string".to_owned(), codes(&words), String::new()));
+        let mut seen = BTreeSet::new();
+        for (name, field) in choices.iter().flat_map(|choice| &choice.members) {
+            if !seen.insert(name) {
+                continue;
+            }
+            let has = |choice: &&Choice| choice.members.iter().any(|(other, _)| other == name);
+            let with: Vec<String> = choices.iter().filter(has).map(|choice| choice.word.clone()).collect();
+            let repr = Repr { form: Form::Plain(Json::Go), within: None };
+            let notes = format!("where `{TAG}` is {}", codes(&with));
+            self.fields.rows.push(row(name, type_name(&repr, field), takes(&repr, field), notes));
         }
     }
 
@@ -140,6 +165,7 @@ fn values(of: &EnumDescriptor) -> impl Iterator<Item = (String, i32)> {
 fn notes(member: &Member, is_kept: bool) -> String {
     let rules = &member.rules;
     let notes = [
+        (rules.fixed, "part of what identifies the resource: it can't be changed"),
         (rules.secret, "secret: itself, or `secret://NAME/KEY` for the key of a Secret"),
         (rules.server, "set by the server"),
         (is_kept, "an update keeps what the server has"),

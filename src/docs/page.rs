@@ -34,6 +34,9 @@ fn introduction(target: &Target, kind: &Kind) -> String {
     if let Some(name) = &resource.singleton {
         text += &format!("There is only one, and it is named `{name}`.\n");
     }
+    if resource.unmarked {
+        text += "It keeps no mark of its owner: the object takes it as it is, whoever wrote it before.\n";
+    }
     text += "\n";
     text
 }

@@ -5,10 +5,15 @@ use std::ops::Range;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value as ProtoValue};
 
 use super::naming::call_meant;
-use super::plan::{Answer, Assign, Call, Calls, From};
+use super::path;
+use super::plan::{Answer, Assign, Call, Calls, From, Many, Shapes};
 use super::raw::{Document, Node, Table, Text, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
+
+/// What to do about a name that is near to none.
+pub(super) const NOT_CARRIED: &str =
+    "the binary carries what its own mappings need; --descriptors gives it further messages and calls";
 
 /// What a call is to do, as far as its request and answer go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,7 @@ pub(super) struct Resolver<'a> {
     pub document: &'a Document,
     pub schema: &'a Schema,
     pub message: &'a MessageDescriptor,
+    pub shapes: &'a Shapes,
     /// Requests of the only resource of its kind carry no name.
     pub singleton: bool,
     pub problems: &'a mut Vec<Diagnostic>,
@@ -68,7 +74,7 @@ impl Resolver<'_> {
         let table = node.table().unwrap_or(&none);
         let name = node.text().or_else(|| table.text("call"))?;
         let Some(method) = self.schema.method(&name.text) else {
-            let help = call_meant(&name.text, self.schema);
+            let help = call_meant(&name.text, self.schema).or_else(|| Some(NOT_CARRIED.to_owned()));
             self.error(format!("there is no call `{}`", name.text), name.span, help);
             return None;
         };
@@ -106,8 +112,12 @@ impl Resolver<'_> {
         role: Role,
         span: &Range<usize>,
     ) -> Option<From> {
-        let Some((_, from)) = PLACEHOLDERS.into_iter().find(|(known, _)| *known == word) else {
-            let help = did_you_mean(word, PLACEHOLDERS.map(|(known, _)| known));
+        if word.starts_with("{$") {
+            return self.member(field, word, span).map(From::Member);
+        }
+        let known = PLACEHOLDERS.iter().find(|(known, _)| *known == word).map(|(_, from)| from.clone());
+        let Some(from) = known else {
+            let help = did_you_mean(word, PLACEHOLDERS.iter().map(|(known, _)| *known));
             self.error(format!("there is no {word} to fill a request with"), span.clone(), help);
             return None;
         };
@@ -121,7 +131,7 @@ impl Resolver<'_> {
             return None;
         }
         let fits = match from {
-            From::PageSize => field.kind() == Kind::Int32,
+            From::PageSize => is_size(&field.kind()),
             From::Resource => field.kind().as_message() == Some(self.message),
             _ => field.kind() == Kind::String,
         };
@@ -130,6 +140,32 @@ impl Resolver<'_> {
             return None;
         }
         Some(from)
+    }
+
+    /// The member of the resource that `{$.…}` names: a text, for a text.
+    fn member(&mut self, to: &FieldDescriptor, text: &str, span: &Range<usize>) -> Option<FieldPath> {
+        let names = path::members(text.trim_start_matches('{').trim_end_matches('}'));
+        let found = names.map_err(|message| (message, None)).and_then(|names| {
+            let missing = |(name, known): (String, _)| {
+                (format!("there is no `{name}` here"), did_you_mean(&name, known))
+            };
+            self.shapes.follow(&names).map_err(missing)
+        });
+        let is_text = |field: &FieldDescriptor| field.kind() == Kind::String && !field.is_list();
+        match found {
+            Ok((path, member)) if member.many == Many::One && is_text(&member.field) && is_text(to) => {
+                Some(path)
+            }
+            Ok(_) => {
+                let message = format!("only a string can be put into {}, and only from one", to.full_name());
+                self.error(message, span.clone(), None);
+                None
+            }
+            Err((message, help)) => {
+                self.error(message, span.clone(), help);
+                None
+            }
+        }
     }
 
     fn constant(&mut self, field: &FieldDescriptor, value: &Value, span: Range<usize>) -> Option<ProtoValue> {
@@ -187,7 +223,7 @@ impl Resolver<'_> {
                     self.only(candidates, From::Page, "the token of the page", request, at);
                 }
                 if !said(&From::PageSize, request) {
-                    let candidates = free(request, |kind| *kind == Kind::Int32);
+                    let candidates = free(request, is_size);
                     self.only(candidates, From::PageSize, "the size of the page", request, at);
                 }
             }
@@ -362,4 +398,9 @@ impl Resolver<'_> {
     fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {
         self.problems.push(Diagnostic::error(message).at(&self.document.source, span).maybe_help(help));
     }
+}
+
+/// What the size of a page can be given in.
+fn is_size(kind: &Kind) -> bool {
+    matches!(kind, Kind::Int32 | Kind::Uint32 | Kind::Int64)
 }

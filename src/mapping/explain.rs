@@ -82,6 +82,7 @@ fn call(call: &Call) -> Value {
                 From::Revision => "{revision}".to_owned(),
                 From::Page => "{page}".to_owned(),
                 From::PageSize => "{page-size}".to_owned(),
+                From::Member(path) => format!("{{the resource's {path}}}"),
                 From::Constant(value) => value.to_string(),
             };
             (to, json!(from))
@@ -149,6 +150,7 @@ fn line(member: &Member) -> String {
         ("secret", member.rules.secret),
         ("present", member.rules.present),
         ("server", member.rules.server),
+        ("fixed", member.rules.fixed),
     ];
     let rules =
         rules.iter().filter(|(_, holds)| *holds).map(|(name, _)| format!(", {name}")).collect::<String>();

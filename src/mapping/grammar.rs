@@ -1,6 +1,7 @@
 //! What can stand in a mapping, in `target.toml` and in `types.toml`: one table of keys drives the check of a file, the
 //! suggestions for a slip, and what is documented of a key.
 use super::errors::Class;
+use super::plan::Way;
 use super::repr;
 
 /// What a key takes.
@@ -66,15 +67,25 @@ static RESOURCE: &[Key] = &[
     key("version", Takes::Text, "The target's version, where all Kubernetes kinds share it."),
     key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
     key("name", Takes::Text, "The only name that it can have: there is one of these."),
+    key(
+        "unmarked",
+        Takes::Flag,
+        "The API puts its own mark in the place of ours: whoever writes the custom resource claims the only resource.",
+    ),
     key("json", Takes::Word(&["go", "proto"]), "Whose JSON rules hold, where its package does not say."),
     key(
         "spec",
         Takes::Texts,
         "Members at the root that make up the specification; otherwise it is `$.spec`.",
     ),
+    key("root", Takes::Texts, "Members at the root that stand beside `spec` in the custom resource too."),
     key("requires", Takes::Texts, "Features of which the server must have one."),
     key("permission", Takes::Text, "What the target's roles call it; otherwise its kind."),
-    key("selector", Takes::Text, "Where a role says by labels which of these it is for, if it must."),
+    key(
+        "selector",
+        Takes::Text,
+        "The selector of `access` in target.toml that a role needs beside the rule.",
+    ),
 ];
 
 static KUBERNETES: &[Key] = &[
@@ -107,7 +118,8 @@ static CALL: &[Key] = &[
     key(
         "request",
         Takes::Map(&Takes::Constant),
-        "What fields of the request get: a constant, or {name}, {revision}, {resource}, {page}, {page-size}.",
+        "What fields of the request get: a constant, {name}, {revision}, {resource}, {page}, {page-size}, or a member \
+         of the resource by its JSONPath: {$.spec.realm}.",
     ),
     key(
         "items",
@@ -129,6 +141,7 @@ static FIELDS: &[Key] = &[
 pub static TARGET: &[Key] = &[
     required("kubernetes", Takes::Table(TARGET_KUBERNETES), "The Kubernetes side of all kinds."),
     required("ownership", Takes::Table(OWNERSHIP), "The label that marks a resource as ours."),
+    required("connection", Takes::Table(CONNECTION), "How the target is reached."),
     required("metadata", Takes::Map(&Takes::Table(METADATA)), "Where metadata messages keep things."),
     key("features", Takes::Table(FEATURES), "How to learn what the server can do."),
     required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
@@ -143,7 +156,9 @@ static TARGET_KUBERNETES: &[Key] = &[
     required("kind-prefix", Takes::Text, "What all kinds start with."),
     required("category", Takes::Text, "Category, for `kubectl get CATEGORY`."),
     required("finalizer", Takes::Text, "Finalizer that holds an object until its resource is gone."),
+    required("lease", Takes::Text, "Name of the Lease by which one of several replicas is chosen."),
     required("annotations", Takes::Table(ANNOTATIONS), "Names of annotations."),
+    key("status", Takes::Map(&Takes::Text), "Further integers that a status may hold, each with its format."),
 ];
 
 static ANNOTATIONS: &[Key] = &[
@@ -155,6 +170,20 @@ static ANNOTATIONS: &[Key] = &[
 
 static OWNERSHIP: &[Key] =
     &[required("label", Takes::Text, "Its key."), required("value", Takes::Text, "Its value.")];
+
+static CONNECTION: &[Key] = &[
+    required("kind", Takes::Word(&WAYS), "The way in; the files below are for `grpc`, which is TLS."),
+    required("address", Takes::Text, "`host:port`, where no flag says another."),
+    key("ca-file", Takes::Text, "grpc: authorities of the server's certificate; otherwise the system's."),
+    key("certificate-file", Takes::Text, "grpc: our certificate, with the chain behind it."),
+    key("key-file", Takes::Text, "grpc: the certificate's private key."),
+    key("token-file", Takes::Text, "grpc: a token that is sent with every call, as a bearer's."),
+    key(
+        "server-name",
+        Takes::Text,
+        "grpc: the name in the server's certificate; otherwise the address's host.",
+    ),
+];
 
 static METADATA: &[Key] = &[
     required("name", Takes::Text, "Field of the name."),
@@ -174,15 +203,19 @@ static FEATURES: &[Key] = &[
 
 static CODES: Takes = Takes::Map(&Takes::Word(&CLASSES));
 
-static CLASSES: [&str; Class::NAMES.len()] = {
-    let mut words = [""; Class::NAMES.len()];
+static CLASSES: [&str; Class::NAMES.len()] = names(&Class::NAMES);
+static WAYS: [&str; Way::NAMES.len()] = names(&Way::NAMES);
+
+/// The words of a table of words.
+const fn names<T, const N: usize>(of: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
     let mut at = 0;
-    while at < words.len() {
-        words[at] = Class::NAMES[at].0;
+    while at < N {
+        names[at] = of[at].0;
         at += 1;
     }
-    words
-};
+    names
+}
 
 static ERRORS: &[Key] = &[
     key("any", CODES, "For all operations."),
@@ -226,8 +259,12 @@ static ACCESS: &[Key] = &[
     required("rules", Takes::Text, "JSONPath of its list of rules."),
     required("rule", Takes::Any, "A rule: {permission} and {verbs} stand for those of a resource."),
     required("verbs", Takes::Table(VERBS), "What a role must allow for each of the calls."),
-    key("selectors", Takes::Text, "JSONPath of the table that holds selectors."),
-    key("selector", Takes::Any, "A selector of all."),
+    key("within", Takes::Text, "JSONPath of the table that selectors are put into."),
+    key(
+        "selectors",
+        Takes::Map(&Takes::Any),
+        "Selectors of all resources of a type, by the member that holds them.",
+    ),
 ];
 
 static VERBS: &[Key] = &[
@@ -251,8 +288,18 @@ pub static TYPES: &[Key] = &[
 
 static JSON: &[Key] = &[key("go", Takes::Texts, "Packages whose messages Go's encoding/json reads.")];
 
+static REPRS: [&str; repr::NAMES.len() + 1] = {
+    let mut words = ["inline"; repr::NAMES.len() + 1];
+    let mut at = 0;
+    while at < repr::NAMES.len() {
+        words[at] = repr::NAMES[at];
+        at += 1;
+    }
+    words
+};
+
 static TYPE_RULE: Takes = Takes::Table(&[
-    required("repr", Takes::Word(&repr::NAMES), "A representation."),
+    required("repr", Takes::Word(&REPRS), "A representation."),
     key("words", Takes::Map(&Takes::Whole), "enum-words: accepted strings."),
     key("bools", Takes::Map(&Takes::Whole), "enum-words: accepted booleans."),
     key("renumber", Takes::Map(&Takes::Whole), "enum-words: numbers that become other ones."),

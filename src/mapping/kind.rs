@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use prost_reflect::MessageDescriptor;
 
-use super::calls::Resolver;
+use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
 use super::plan::{
-    Access, Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shape, Shapes, Spec,
+    Access, Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shapes, Spec, TOP,
 };
 use super::raw::{Document, Table, Text};
 use super::repr::Json;
@@ -54,7 +54,8 @@ impl Build<'_> {
         let message = self.message(&table.text("message")?)?;
         let json = self.json(table, &message);
         let fields = self.document.table.table("fields");
-        let rules = self.rules(fields);
+        let mut rules = self.rules(fields);
+        rules.extend(self.identifying());
         let resolved = shape::resolve(&message, json, self.context.types, &rules);
         for problem in resolved.problems {
             self.report(problem, table);
@@ -63,42 +64,65 @@ impl Build<'_> {
         self.check_sub_kind(table, &shapes);
         let preserve = self.preserve(fields, &shapes);
         let spec = self.spec(table, &shapes);
+        let root = self.root(table, &shapes);
         let metadata = self.metadata(table, &shapes);
         let requires = self.requires(table);
         let singleton = table.text("name").map(|name| name.text);
         let access = self.access(table);
+        let unmarked = self.unmarked(table);
         let calls = Resolver {
             document: self.document,
             schema: self.context.schema,
             message: &message,
+            shapes: &shapes,
             singleton: singleton.is_some(),
             problems: self.problems,
         }
         .calls(self.document.table.table("rpc"));
         let name = self.document.source.stem().to_owned();
         let (spec, metadata) = (spec?, metadata?);
-        Some(Resource { name, message, shapes, spec, metadata, singleton, calls, preserve, requires, access })
+        Some(Resource {
+            name,
+            message,
+            shapes,
+            spec,
+            root,
+            metadata,
+            singleton,
+            unmarked,
+            calls,
+            preserve,
+            requires,
+            access,
+        })
     }
 
     /// A rule of `types.toml` is wrong once, however many fields it is for.
     fn report(&mut self, problem: Problem, table: &Table) {
-        let is_of_types = matches!(problem.at, At::Types(_));
-        let (source, span) = match (problem.at, &self.context.types.source) {
-            (At::Rule(span), _) => (&self.document.source, span),
-            (At::Types(span), Some(source)) => (source, span),
-            _ => (&self.document.source, table.text("message").map_or(0..0, |text| text.span)),
+        let is_of_types = matches!(problem.at, At::Types(..));
+        let own = || Arc::clone(&self.document.source);
+        let (source, span) = match problem.at {
+            At::Rule(span) => (own(), span),
+            At::Types(source, span) => (source, span),
+            At::Message => (own(), table.text("message").map_or(0..0, |text| text.span)),
         };
-        let at = Some((Arc::clone(source), span.clone()));
+        let at = Some((Arc::clone(&source), span.clone()));
         let is_known =
             |known: &Diagnostic| known.at == at && (is_of_types || known.message == problem.message);
         if !self.problems.iter().any(is_known) {
-            let diagnostic = Diagnostic::error(problem.message).at(source, span);
+            let diagnostic = Diagnostic::error(problem.message).at(&source, span);
             self.problems.push(diagnostic.maybe_help(problem.help));
         }
     }
 
     /// What the target's roles must say for it: its kind, unless the mapping says otherwise.
-    fn access(&self, table: &Table) -> Access {
+    fn access(&mut self, table: &Table) -> Access {
+        let known = self.context.target.table("access").table("selectors").entries();
+        let known: Vec<_> = known.map(|(name, _)| name.text.as_str()).collect();
+        if let Some(text) = table.text("selector").filter(|text| !known.contains(&text.text.as_str())) {
+            let help = did_you_mean(&text.text, known);
+            self.error(format!("target.toml has no selector `{}`", text.text), text.span, help);
+        }
         let text = |key| table.text(key).map(|text| text.text);
         Access {
             permission: text("permission").or_else(|| text("kind")).unwrap_or_default(),
@@ -111,6 +135,7 @@ impl Build<'_> {
         if found.is_none() {
             let names = self.context.schema.message_names();
             let help = did_you_mean(&name.text, names.iter().map(String::as_str));
+            let help = help.or_else(|| Some(NOT_CARRIED.to_owned()));
             self.error(format!("there is no message `{}`", name.text), name.span.clone(), help);
         }
         found
@@ -143,6 +168,18 @@ impl Build<'_> {
         rules
     }
 
+    /// The members that a read asks for. What is wrong with their paths is reported where the call is resolved.
+    fn identifying(&self) -> Vec<Rule> {
+        let get = self.document.table.table("rpc").list("get").first().and_then(|node| node.table());
+        let request = get.map(|call| call.table("request").entries().collect::<Vec<_>>()).unwrap_or_default();
+        let texts = request.into_iter().filter_map(|(_, node)| node.text());
+        let rule = |text: Text| {
+            let steps = path::parse(text.text.strip_prefix('{')?.strip_suffix('}')?).ok()?;
+            Some(Rule { steps, word: Word::Fixed, span: text.span })
+        };
+        texts.filter(|text| text.text.starts_with("{$")).filter_map(rule).collect()
+    }
+
     fn preserve(&mut self, fields: &Table, shapes: &Shapes) -> Vec<FieldPath> {
         let texts = fields.texts("preserve");
         texts.iter().filter_map(|text| self.member_path(shapes, text)).map(|(path, _)| path).collect()
@@ -157,29 +194,18 @@ impl Build<'_> {
                 return None;
             }
         };
-        let mut shape = Some(shapes.root());
-        let mut fields = Vec::new();
-        let mut last = None;
-        for name in &names {
-            let known = shape.map(|shape| shape.members.iter().map(|m| m.json.as_str()).collect::<Vec<_>>());
-            let Some(member) = shape.and_then(|shape| shape.member(name)) else {
-                let help = did_you_mean(name, known.unwrap_or_default());
+        match shapes.follow(&names) {
+            Ok((path, member)) => Some((path, member.clone())),
+            Err((missing, known)) => {
                 let of = shapes.root().message.full_name();
-                let message = match shape {
-                    Some(_) => format!("there is no `{name}` in the JSON form of {of}"),
-                    None => format!("there is nothing below a list or a single value to call `{name}`"),
+                let message = match known.is_empty() {
+                    false => format!("there is no `{missing}` in the JSON form of {of}"),
+                    true => format!("there is nothing below a list or a single value to call `{missing}`"),
                 };
-                self.error(message, text.span.clone(), help);
-                return None;
-            };
-            fields.extend(member.path.fields().iter().cloned());
-            shape = match (&member.value, member.many) {
-                (Shape::Message(id), super::plan::Many::One) => Some(shapes.get(*id)),
-                _ => None,
-            };
-            last = Some(member.clone());
+                self.error(message, text.span.clone(), did_you_mean(&missing, known));
+                None
+            }
         }
-        last.map(|member| (FieldPath::new(fields), member))
     }
 
     fn spec(&mut self, table: &Table, shapes: &Shapes) -> Option<Spec> {
@@ -205,6 +231,36 @@ impl Build<'_> {
         let help = format!("say with `spec` which of these make it up: {}", known.join(", "));
         self.error(format!("{} has no `{USUAL}`", root.message.full_name()), span, Some(help));
         None
+    }
+
+    /// Of many, one without a mark can't be told from somebody else's.
+    fn unmarked(&mut self, table: &Table) -> bool {
+        let unmarked = table.flag("unmarked").unwrap_or(false);
+        if unmarked && table.text("name").is_none() {
+            let span = table.key_span("unmarked").unwrap_or(0..0);
+            let help = "give its only `name`".to_owned();
+            self.error(
+                "only a resource that there is one of can go without a mark".to_owned(),
+                span,
+                Some(help),
+            );
+        }
+        unmarked
+    }
+
+    /// Members beside `spec`, which must not be taken for what Kubernetes has there.
+    fn root(&mut self, table: &Table, shapes: &Shapes) -> Vec<String> {
+        let mut names = Vec::new();
+        for text in table.texts("root") {
+            let Some((path, member)) = self.member_path(shapes, &text) else { continue };
+            if path.fields() != member.path.fields() || TOP.contains(&member.json.as_str()) {
+                let message = format!("`{}` can't stand at the root of a custom resource", text.text);
+                self.error(message, text.span, None);
+                continue;
+            }
+            names.push(member.json);
+        }
+        names
     }
 
     /// The member of the root whose message is one that `target.toml` knows.
@@ -314,6 +370,7 @@ impl Build<'_> {
             ([first, below @ ..], Spec::Root(_)) if first == "spec" => below,
             ([first, ..], Spec::Member(_)) if first == "spec" => names,
             ([first, ..], _) if first == "metadata" || first == "status" => return,
+            ([first, ..], _) if resource.root.contains(first) => names,
             _ => {
                 let help = Some("it starts with $.spec, $.metadata or $.status".to_owned());
                 self.error("this is no place in a custom resource".to_owned(), path.span.clone(), help);

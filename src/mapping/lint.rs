@@ -8,7 +8,8 @@ use super::grammar;
 use super::kind::{self, Context};
 use super::plan::{Kind, Target};
 use super::raw::{self, Document, Node, Table};
-use super::{target, types};
+use super::target;
+use super::types::{self, Types};
 use crate::diagnostic::{Diagnostic, Source, refused};
 use crate::schema::Schema;
 
@@ -18,7 +19,7 @@ const TYPES_FILE: &str = "types.toml";
 /// A target, and warnings about its files; or all mistakes.
 ///
 /// Files are told apart by the last part of their names: `target.toml`, `types.toml`, and mappings. They come in layers:
-/// what a later layer says of a Kubernetes kind, of the target or of types replaces what an earlier one says.
+/// what a later layer says of a Kubernetes kind, of the target or of one type replaces what an earlier one says.
 ///
 /// # Errors
 /// All diagnostics, when at least one is an error.
@@ -34,29 +35,15 @@ pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diag
 
 /// None where what is wrong keeps the rest from being looked at.
 fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnostic>) -> Option<Target> {
-    let files =
-        || layers.iter().enumerate().flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
-    let mut documents = |name: Option<&str>, grammar| -> Vec<(usize, Document)> {
-        let wanted = files().filter(|(_, file)| match (name, file_name(file)) {
-            (Some(name), found) => found == name,
-            (None, found) => found != TARGET_FILE && found != TYPES_FILE,
-        });
-        let read = wanted.map(|(layer, file)| (layer, raw::read(Arc::new(file.clone()), grammar, problems)));
-        read.collect()
-    };
-    let targets = documents(Some(TARGET_FILE), grammar::TARGET);
-    let types = documents(Some(TYPES_FILE), grammar::TYPES);
-    let mappings = documents(None, grammar::MAPPING);
-    let Some((_, target_file)) = targets.last() else {
-        problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
-        return None;
-    };
+    let mut mappings = documents(layers, None, grammar::MAPPING, problems);
+    drop_replaced(&mut mappings);
+    let types = all_types(layers, schema, problems);
+    let target_file = last_target(layers, problems)?;
     // Whatever is wrong with the files that all mappings build on would be wrong with each of them.
-    let common = target::resolve(target_file, schema, problems)?;
-    if types.last().is_some_and(|(_, types)| !types.is_sound) {
+    let common = target::resolve(&target_file, schema, problems)?;
+    if types.is_broken {
         return None;
     }
-    let types = types.last().map(|(_, document)| types::read(document, schema, problems)).unwrap_or_default();
     let kubernetes = target_file.table.table("kubernetes");
     let word = |key| kubernetes.text(key).map(|text| text.text).unwrap_or_default();
     let (group, prefix) = (word("group"), word("kind-prefix"));
@@ -75,12 +62,46 @@ fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnosti
     }
     let kinds = replace(kinds, &mappings, problems);
     collisions(&kinds, &mappings, problems);
-    not_absent(&kinds, target_file, problems);
+    not_absent(&kinds, &target_file, problems);
     let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
     kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
     let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
-    let target::Common { words, ownership, features, errors, limits, role, absent } = common;
-    Some(Target { name, words, ownership, features, errors, limits, role, absent, kinds })
+    let target::Common { words, ownership, connection, features, errors, limits, role, absent } = common;
+    Some(Target { name, words, ownership, connection, features, errors, limits, role, absent, kinds })
+}
+
+/// The files of that name, or those without a name of their own: the mappings; each with its layer.
+fn documents(
+    layers: &[Vec<Source>],
+    name: Option<&str>,
+    grammar: &[grammar::Key],
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<(usize, Document)> {
+    let files = layers.iter().enumerate();
+    let files = files.flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
+    let wanted = files.filter(|(_, file)| match (name, file_name(file)) {
+        (Some(name), found) => found == name,
+        (None, found) => found != TARGET_FILE && found != TYPES_FILE,
+    });
+    wanted.map(|(layer, file)| (layer, raw::read(Arc::new(file.clone()), grammar, problems))).collect()
+}
+
+/// The `target.toml` that counts.
+pub(super) fn last_target(layers: &[Vec<Source>], problems: &mut Vec<Diagnostic>) -> Option<Document> {
+    let last = documents(layers, Some(TARGET_FILE), grammar::TARGET, problems).pop();
+    if last.is_none() {
+        problems.push(Diagnostic::error(format!("there is no {TARGET_FILE}")));
+    }
+    last.map(|(_, document)| document)
+}
+
+/// The rules of every `types.toml`, later ones before earlier ones.
+pub(super) fn all_types(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnostic>) -> Types {
+    let mut types = Types::default();
+    for (_, document) in documents(layers, Some(TYPES_FILE), grammar::TYPES, problems) {
+        types::read(&document, schema, &mut types, problems);
+    }
+    types
 }
 
 fn file_name(source: &Source) -> &str {
@@ -89,6 +110,22 @@ fn file_name(source: &Source) -> &str {
 
 fn folder(name: &str) -> &str {
     name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A mapping whose Kubernetes kinds all stand in later layers too is no part of the target: its mistakes are nobody's.
+fn drop_replaced(mappings: &mut Vec<(usize, Document)>) {
+    let kinds = |document: &Document| -> Vec<String> {
+        let kinds = document.table.list("kubernetes").iter();
+        kinds.filter_map(|node| Some(node.table()?.text("kind")?.text)).collect()
+    };
+    let mut last: HashMap<String, usize> = HashMap::new();
+    for (layer, document) in mappings.iter() {
+        last.extend(kinds(document).into_iter().map(|kind| (kind, *layer)));
+    }
+    mappings.retain(|(layer, document)| {
+        let kinds = kinds(document);
+        kinds.is_empty() || kinds.iter().any(|kind| last.get(kind) == Some(layer))
+    });
 }
 
 /// A kind of a later layer replaces one of an earlier layer; within a layer, two of a name are a mistake.

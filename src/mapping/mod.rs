@@ -1,6 +1,7 @@
 //! The mapping language: TOML read with its places (`raw`), checked and resolved against descriptors, all mistakes at
 //! once (`lint`), into a plan (`plan`). Does no input or output, and never panics on what somebody wrote.
 mod calls;
+mod discover;
 pub mod errors;
 pub mod explain;
 pub mod grammar;
@@ -12,6 +13,7 @@ mod path;
 pub mod plan;
 mod raw;
 pub mod repr;
+pub mod scaffold;
 mod shape;
 mod target;
 mod types;
@@ -35,6 +37,11 @@ static MAPPINGS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/mappings.
 pub fn embedded_schema() -> Result<Schema, Vec<Diagnostic>> {
     let broken = |error| vec![Diagnostic::error(format!("the embedded interface can't be read: {error}"))];
     Schema::from_descriptor_set(DESCRIPTORS).map_err(broken)
+}
+
+/// The interface that the binary carries, as an encoded descriptor set.
+pub fn embedded_descriptors() -> &'static [u8] {
+    DESCRIPTORS
 }
 
 /// The mapping files that the binary carries.

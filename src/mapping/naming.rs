@@ -25,7 +25,7 @@ pub(super) fn plural(kind: &str, prefix: &str) -> String {
 }
 
 /// `RoleV6` is `Role` and `V6`; a name without a version at its end is itself and nothing.
-fn split_version(name: &str) -> (&str, &str) {
+pub(super) fn split_version(name: &str) -> (&str, &str) {
     let digits = name.trim_end_matches(|c: char| c.is_ascii_digit());
     match digits.strip_suffix('V') {
         Some(stem) if digits.len() < name.len() && !stem.is_empty() => name.split_at(stem.len()),
@@ -33,7 +33,7 @@ fn split_version(name: &str) -> (&str, &str) {
     }
 }
 
-fn english_plural(word: &str) -> String {
+pub(super) fn english_plural(word: &str) -> String {
     let before_y = word.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
     if let Some(stem) = before_y {
         return format!("{stem}ies");

@@ -1,6 +1,7 @@
 //! The plan: mappings resolved against the descriptors. Every name has become a descriptor; nothing is looked up later.
 //! Plain values without behaviour beyond finding one's way in them.
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor, Value};
@@ -18,6 +19,8 @@ pub struct Target {
     pub words: Words,
     /// How a resource says that it is ours.
     pub ownership: Ownership,
+    /// How it is reached.
+    pub connection: Connection,
     /// How to learn what the server can do.
     pub features: Features,
     /// What gRPC codes mean.
@@ -48,10 +51,14 @@ impl Target {
 pub struct Words {
     /// API group of all kinds.
     pub group: String,
+    /// What the names of all kinds start with.
+    pub kind_prefix: String,
     /// Category of all kinds (`kubectl get CATEGORY`).
     pub category: String,
     /// Finalizer that holds an object until its resource is gone.
     pub finalizer: String,
+    /// Name of the Lease by which one of several replicas is chosen.
+    pub lease: String,
     /// Annotation: leave the object alone altogether.
     pub ignore: String,
     /// Annotation: deleting the object leaves the resource.
@@ -60,6 +67,9 @@ pub struct Words {
     pub description: String,
     /// Annotation on a Secret: names of the objects that may read it, or `*`.
     pub lookup: String,
+    /// Integers that a status may hold beside what the engine writes there, and their formats (`int64`): others write or
+    /// expect them.
+    pub status: BTreeMap<String, String>,
     /// Whether the specification could be translated.
     pub decoded: Condition,
     /// Whether the resource is ours.
@@ -95,6 +105,44 @@ pub struct Ownership {
     pub value: String,
 }
 
+/// How a target is reached, unless flags say otherwise.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The way in.
+    pub way: Way,
+    /// `host:port`.
+    pub address: String,
+    /// What TLS and calls carry; empty unless the way is [`Way::Grpc`].
+    pub credentials: Credentials,
+}
+
+/// The ways into a target that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// gRPC over TLS, with credentials in files.
+    Grpc,
+    /// As a member of a Teleport cluster.
+    Teleport,
+}
+
+impl Way {
+    /// Their names in `target.toml`.
+    pub const NAMES: [(&str, Self); 2] = [("grpc", Self::Grpc), ("teleport", Self::Teleport)];
+}
+
+/// Files that say whom to trust and who we are. They are read when a connection is made, and again when they change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Authorities of the server's certificate (PEM); none: the system's.
+    pub authorities: Option<PathBuf>,
+    /// Our certificate with its chain, and its private key (PEM).
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// A token that every call carries.
+    pub token: Option<PathBuf>,
+    /// The name in the server's certificate; none: the address's host.
+    pub server_name: Option<String>,
+}
+
 /// How to learn what the server can do: a call, and where its answer says so.
 #[derive(Debug, Clone, Default)]
 pub struct Features {
@@ -128,8 +176,10 @@ pub struct Role {
     pub rule: serde_json::Value,
     /// What a role must allow for each of the calls, by the name that mappings use.
     pub verbs: BTreeMap<String, Vec<String>>,
-    /// The members that lead to the object that holds selectors, and a selector of all.
-    pub selectors: Option<(Vec<String>, serde_json::Value)>,
+    /// The members that lead to the object that selectors are put into.
+    pub within: Vec<String>,
+    /// Selectors of all resources of a type, by the member that holds them.
+    pub selectors: BTreeMap<String, serde_json::Value>,
 }
 
 /// What the target's roles must say for a resource.
@@ -137,7 +187,7 @@ pub struct Role {
 pub struct Access {
     /// What a rule calls it.
     pub permission: String,
-    /// The member that says by labels which ones the role is for; none where a rule is enough.
+    /// The selector that the role needs beside the rule.
     pub selector: Option<String>,
 }
 
@@ -226,10 +276,14 @@ pub struct Resource {
     pub shapes: Shapes,
     /// Where the specification stands.
     pub spec: Spec,
+    /// Members at the root that stand beside the specification in the custom resource too.
+    pub root: Vec<String>,
     /// Where name, labels and so on stand.
     pub metadata: Metadata,
     /// The one name that it can have.
     pub singleton: Option<String>,
+    /// The API keeps no mark of ours: the custom resource alone claims it. Singletons only.
+    pub unmarked: bool,
     /// How to call the target.
     pub calls: Calls,
     /// Fields copied from live when it is updated.
@@ -238,6 +292,20 @@ pub struct Resource {
     pub requires: Vec<String>,
     /// What the target's roles must say for it.
     pub access: Access,
+}
+
+/// Members at the root of every custom resource.
+pub const TOP: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+impl Resource {
+    /// What identifies a resource beside its name: the members that a read asks for.
+    pub fn parts(&self) -> impl Iterator<Item = &FieldPath> {
+        let asked = self.calls.get.first().map(|call| call.request.as_slice()).unwrap_or_default();
+        asked.iter().filter_map(|assign| match &assign.from {
+            From::Member(path) => Some(path),
+            _ => None,
+        })
+    }
 }
 
 /// Where a specification stands in the JSON form of a resource.
@@ -342,6 +410,8 @@ pub enum From {
     Page,
     /// How many resources a page.
     PageSize,
+    /// A text that the resource holds: a part of what identifies it, beside its name.
+    Member(FieldPath),
     /// Always the same.
     Constant(Value),
 }
@@ -381,6 +451,28 @@ impl Shapes {
     /// One of them.
     pub fn get(&self, id: ShapeId) -> &MessageShape {
         &self.0[id.0]
+    }
+
+    /// Follows members down through single messages: the way to the last, and the last.
+    ///
+    /// # Errors
+    /// The first name that is no member, and the members that there are in its place.
+    pub fn follow(&self, names: &[String]) -> Result<(FieldPath, &Member), (String, Vec<&str>)> {
+        let mut shape = Some(self.root());
+        let (mut fields, mut last) = (Vec::new(), None);
+        for name in names {
+            let Some(member) = shape.and_then(|shape| shape.member(name)) else {
+                let members = shape.map(|shape| shape.members.as_slice()).unwrap_or_default();
+                return Err((name.clone(), members.iter().map(|member| member.json.as_str()).collect()));
+            };
+            fields.extend(member.path.fields().iter().cloned());
+            shape = match (&member.value, member.many) {
+                (Shape::Message(id), Many::One) => Some(self.get(*id)),
+                _ => None,
+            };
+            last = Some(member);
+        }
+        last.map(|member| (FieldPath::new(fields), member)).ok_or_else(|| (String::new(), Vec::new()))
     }
 }
 
@@ -456,4 +548,6 @@ pub struct Rules {
     pub present: bool,
     /// Written by the server alone: takes no part in comparisons.
     pub server: bool,
+    /// Part of what identifies the resource: with another value it would be another one.
+    pub fixed: bool,
 }

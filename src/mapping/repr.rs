@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use prost_reflect::{FieldDescriptor, Kind};
 
+use crate::schema::FieldOptions;
+
 /// Whose rules JSON follows where a type has none of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Json {
@@ -67,6 +69,25 @@ pub enum Form {
     EnumNames(Unknown),
     /// `free-form`: any JSON object, for `google.protobuf.Struct`.
     FreeForm,
+    /// `on-off-text`: a string; true stands for `on` and false for `off`, because YAML reads these bare words so.
+    OnOffText,
+    /// `tagged`: a choice between messages of scalars, written as one object: [`TAG`] names the choice, and its members
+    /// stand beside that.
+    Tagged(Arc<[Choice]>),
+}
+
+/// The member that names the choice in a `tagged` object.
+pub const TAG: &str = "type";
+
+/// One alternative of a `tagged` object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// What its tag says.
+    pub word: String,
+    /// The field of the choice that holds it.
+    pub field: FieldDescriptor,
+    /// Its own fields, by JSON name.
+    pub members: Vec<(String, FieldDescriptor)>,
 }
 
 /// What becomes of a word that an enum does not have.
@@ -103,6 +124,8 @@ pub enum Printed {
     Word(String),
     /// A JSON boolean.
     Bool(bool),
+    /// The number itself.
+    Number,
 }
 
 /// How strings are made comparable.
@@ -147,12 +170,14 @@ impl Form {
             Self::EnumWords(_) => "enum-words",
             Self::EnumNames(_) => "enum-names",
             Self::FreeForm => "free-form",
+            Self::OnOffText => "on-off-text",
+            Self::Tagged(_) => "tagged",
         }
     }
 }
 
-/// The names that `repr = "…"` takes, `inline` included, which is no representation of a value but of its place.
-pub const NAMES: [&str; 15] = [
+/// The names that `repr = "…"` takes, besides `inline`, which is no representation of a value but of its place.
+pub const NAMES: [&str; 16] = [
     "bool-word",
     "duration-words",
     "go-duration",
@@ -167,7 +192,8 @@ pub const NAMES: [&str; 15] = [
     "enum-words",
     "enum-names",
     "free-form",
-    "inline",
+    "on-off-text",
+    "tagged",
 ];
 
 /// The representation of that name for a field of this type; `Err` says which types it is for.
@@ -181,6 +207,8 @@ pub fn named(name: &str, field: &FieldDescriptor, unknown: Unknown) -> Result<Re
         "seconds" => duration(field, Form::Seconds),
         "time" => whole(field, "google.protobuf.Timestamp", Form::Time(Json::Proto)),
         "free-form" => whole(field, "google.protobuf.Struct", Form::FreeForm),
+        "on-off-text" => scalar(field, Form::OnOffText, &[Kind::String]).ok_or("a string"),
+        "tagged" => tagged(field).ok_or("a message of one choice between messages of scalars"),
         "string-or-list" => strings(field, Form::StringOrList),
         "string-list" => strings(field, Form::StringList),
         "map-of-string-or-list" => map_of_strings(field, |strings| Form::MapOfStringOrList { strings }),
@@ -241,6 +269,25 @@ fn keyed(field: &FieldDescriptor) -> Option<Repr> {
     let strings = fields.iter().find(|f| is_strings(f))?.clone();
     (fields.len() == 2 && field.is_list())
         .then_some(Repr { form: Form::KeyedLists { key, strings }, within: None })
+}
+
+fn tagged(field: &FieldDescriptor) -> Option<Repr> {
+    let Kind::Message(message) = field.kind() else { return None };
+    let choices = message.fields().map(choice).collect::<Option<Vec<_>>>()?;
+    (message.oneofs().len() == 1).then(|| Repr { form: Form::Tagged(choices.into()), within: None })
+}
+
+fn choice(field: FieldDescriptor) -> Option<Choice> {
+    let Kind::Message(of) = field.kind() else { return None };
+    let is_scalar = |f: &FieldDescriptor| !f.is_list() && f.kind().as_message().is_none();
+    let members: Vec<_> = of.fields().map(|member| (json_name(&member), member)).collect();
+    let fits = field.containing_oneof().is_some() && of.fields().all(|member| is_scalar(&member));
+    fits.then(|| Choice { word: json_name(&field), field, members })
+}
+
+fn json_name(field: &FieldDescriptor) -> String {
+    let options = FieldOptions::of(field);
+    options.json_key().filter(|key| !key.is_empty()).unwrap_or(field.name()).to_owned()
 }
 
 fn is_strings(field: &FieldDescriptor) -> bool {

@@ -2,6 +2,7 @@
 //! mapping hold for it. A message is resolved once for each set of rules that reaches it.
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
@@ -9,7 +10,7 @@ use super::path::Step;
 use super::plan::{Many, Member, MessageShape, Rules, Shape, ShapeId, Shapes};
 use super::repr::{Form, Json, Repr};
 use super::types::{Rule as TypeRule, Types, Written};
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Source, did_you_mean};
 use crate::schema::{FieldOptions, FieldPath};
 
 /// What a mapping says of the members at a path.
@@ -23,13 +24,14 @@ pub(super) struct Rule {
     pub span: Range<usize>,
 }
 
-/// The words of `[fields]` that hold for members. `preserve` holds for paths and is resolved elsewhere.
+/// The words of `[fields]` that hold for members, and what reads are asked for by (`Fixed`). `preserve` holds for paths and is resolved elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Omit,
     Secret,
     Present,
     Server,
+    Fixed,
 }
 
 /// A rule, as far as it has been followed: its number and how many of its steps are behind.
@@ -53,7 +55,7 @@ pub(super) enum At {
     /// In `[fields]` of the mapping.
     Rule(Range<usize>),
     /// In `types.toml`.
-    Types(Range<usize>),
+    Types(Arc<Source>, Range<usize>),
     /// It is the message's own.
     Message,
 }
@@ -70,14 +72,16 @@ pub(super) fn resolve(message: &MessageDescriptor, json: Json, types: &Types, ru
         problems: Vec::new(),
     };
     build.message(message, (0..rules.len()).map(|rule| (rule, 0)).collect());
-    for (rule, reached) in rules.iter().zip(&build.reached) {
+    // What is wrong with a path in a request is said where the call is resolved.
+    let written = |(rule, _): &(&Rule, &usize)| rule.word != Word::Fixed;
+    for (rule, reached) in rules.iter().zip(&build.reached).filter(written) {
         let Some(Step::Member(missing)) = rule.steps.get(*reached) else { continue };
         let known = build.nearest.remove(&(rule.span.start, *reached)).unwrap_or_default();
         let help = did_you_mean(missing, known.iter().map(String::as_str));
         let message = format!("there is no `{missing}` in the JSON form of {}", message.full_name());
         build.problems.push(Problem { at: At::Rule(rule.span.clone()), message, help });
     }
-    for (rule, reached) in rules.iter().zip(&build.reached) {
+    for (rule, reached) in rules.iter().zip(&build.reached).filter(written) {
         if matches!(rule.steps.get(*reached), Some(Step::Each)) {
             let message = "`[*]` stands for the elements of a list or map, and this is neither".to_owned();
             build.problems.push(Problem { at: At::Rule(rule.span.clone()), message, help: None });
@@ -210,6 +214,7 @@ impl Build<'_> {
                 }
                 Word::Present => here.present = true,
                 Word::Server => here.server = true,
+                Word::Fixed => here.fixed = true,
             }
         }
         (here, below)
@@ -259,7 +264,7 @@ impl Build<'_> {
     ) -> Option<Shape> {
         if let Some(rule) = rule {
             let repr = rule.written.repr(field).map_err(|message| {
-                self.problem(At::Types(rule.span.clone()), message, None);
+                self.problem(At::Types(Arc::clone(&rule.source), rule.span.clone()), message, None);
             });
             return repr.ok().map(Shape::Repr);
         }
@@ -295,6 +300,6 @@ fn is_wrapper(name: &str) -> bool {
     ["Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes"].contains(&name)
 }
 
-fn has_no_form(name: &str) -> bool {
+pub(super) fn has_no_form(name: &str) -> bool {
     ["google.protobuf.Any", "google.protobuf.Value", "google.protobuf.ListValue"].contains(&name)
 }

@@ -1,12 +1,15 @@
 //! Resolves `target.toml`: what is the same for all kinds of a target.
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
 use super::errors::{CODES, Class, Errors, Operation};
 use super::naming::call_meant;
 use super::path;
-use super::plan::{AnswerPath, Condition, Features, Limits, Ownership, Role, Says, Words};
-use super::raw::{Document, Node, Table, Text};
+use super::plan::{
+    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Way, Words,
+};
+use super::raw::{Document, Table, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
@@ -15,6 +18,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 pub(super) struct Common {
     pub words: Words,
     pub ownership: Ownership,
+    pub connection: Connection,
     pub features: Features,
     pub errors: Errors,
     pub limits: Limits,
@@ -29,13 +33,14 @@ pub(super) fn resolve(
 ) -> Option<Common> {
     let mut build = Build { document, schema, problems };
     let (features, errors) = (build.features(), build.errors());
-    let (limits, role) = (build.limits(), build.role());
+    let (limits, role, connection) = (build.limits(), build.role(), build.connection());
     build.check_metadata();
     let absent = document.table.table("absent").entries();
     let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
     Some(Common {
         words: words(&document.table)?,
         ownership: ownership(&document.table)?,
+        connection: connection?,
         features,
         errors,
         limits: limits?,
@@ -49,14 +54,19 @@ fn words(table: &Table) -> Option<Words> {
     let annotations = kubernetes.table("annotations");
     let conditions = table.table("conditions");
     let text = |table: &Table, key| table.text(key).map(|text| text.text);
+    let status = kubernetes.table("status").entries();
+    let status = status.filter_map(|(name, node)| Some((name.text.clone(), node.text()?.text))).collect();
     Some(Words {
         group: text(kubernetes, "group")?,
+        kind_prefix: text(kubernetes, "kind-prefix")?,
         category: text(kubernetes, "category")?,
         finalizer: text(kubernetes, "finalizer")?,
+        lease: text(kubernetes, "lease")?,
         ignore: text(annotations, "ignore")?,
         keep: text(annotations, "keep")?,
         description: text(annotations, "description")?,
         lookup: text(annotations, "lookup")?,
+        status,
         decoded: condition(conditions.table("decoded"))?,
         owned: condition(conditions.table("owned"))?,
         synced: condition(conditions.table("synced"))?,
@@ -103,8 +113,9 @@ impl Build<'_> {
     fn role(&mut self) -> Option<Role> {
         let table = self.document.table.get("access")?.table()?.clone();
         let mut way = |key: &str| self.members(&table.text(key)?);
-        let (rules, selectors) = (way("rules"), way("selectors"));
-        let selector = table.get("selector").map(Node::json);
+        let (rules, within) = (way("rules"), way("within"));
+        let selectors = table.table("selectors").entries();
+        let selectors = selectors.map(|(name, node)| (name.text.clone(), node.json())).collect();
         let verbs = table.table("verbs").entries();
         let verbs = verbs.map(|(call, _)| {
             let verbs = table.table("verbs").texts(&call.text).into_iter();
@@ -115,7 +126,8 @@ impl Build<'_> {
             rules: rules?,
             rule: table.get("rule")?.json(),
             verbs: verbs.collect(),
-            selectors: selectors.zip(selector),
+            within: within.unwrap_or_default(),
+            selectors,
         })
     }
 
@@ -235,6 +247,43 @@ impl Build<'_> {
             concurrent: self.positive(table, "concurrent")?,
             concurrent_kind: self.positive(table, "concurrent-kind")?,
         })
+    }
+
+    fn connection(&mut self) -> Option<Connection> {
+        let table = self.document.table.table("connection");
+        let (kind, address) = (table.text("kind")?, table.text("address")?.text);
+        let (_, way) = Way::NAMES.into_iter().find(|(name, _)| *name == kind.text)?;
+        if way != Way::Grpc {
+            for (name, _) in table.entries().filter(|(name, _)| !["kind", "address"].contains(&&*name.text)) {
+                self.error(format!("`{}` is for the kind grpc alone", name.text), name.span.clone(), None);
+            }
+        }
+        Some(Connection { way, address, credentials: self.credentials(table) })
+    }
+
+    fn credentials(&mut self, table: &Table) -> Credentials {
+        // As everything in a file, relative to it: a target is a folder that can be put anywhere.
+        let folder = Path::new(&self.document.source.name).parent().unwrap_or(Path::new(""));
+        let file = |key: &str| table.text(key).map(|text| folder.join(text.text));
+        let identity = match (file("certificate-file"), file("key-file")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (certificate, _) => {
+                let (there, missing) = match certificate {
+                    Some(_) => ("certificate-file", "key-file"),
+                    None => ("key-file", "certificate-file"),
+                };
+                let span = table.key_span(there).unwrap_or(0..0);
+                self.error(format!("`{there}` is nothing without `{missing}`"), span, None);
+                None
+            }
+        };
+        Credentials {
+            authorities: file("ca-file"),
+            identity,
+            token: file("token-file"),
+            server_name: table.text("server-name").map(|text| text.text),
+        }
     }
 
     fn positive<T: TryFrom<i64>>(&mut self, table: &Table, key: &str) -> Option<T> {

@@ -15,14 +15,15 @@ use crate::schema::{FieldOptions, Schema};
 pub(super) struct Types {
     go: Vec<String>,
     rules: BTreeMap<(&'static str, String), Rule>,
-    /// The file that the rules stand in.
-    pub source: Option<Arc<Source>>,
+    /// Whether a file of them is no TOML.
+    pub is_broken: bool,
 }
 
 /// How a type is written, and where the file says so.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub written: Written,
+    pub source: Arc<Source>,
     pub span: Range<usize>,
 }
 
@@ -81,20 +82,19 @@ impl Types {
     }
 }
 
-/// Reads `types.toml`.
-pub(super) fn read(document: &Document, schema: &Schema, problems: &mut Vec<Diagnostic>) -> Types {
-    let go = document.table.table("json").texts("go").into_iter().map(|text| text.text).collect();
-    let mut types = Types { go, rules: BTreeMap::new(), source: Some(Arc::clone(&document.source)) };
+/// Reads a `types.toml` on top of what other ones say: a rule for the same type replaces theirs.
+pub(super) fn read(document: &Document, schema: &Schema, types: &mut Types, problems: &mut Vec<Diagnostic>) {
+    types.is_broken |= !document.is_sound;
+    types.go.extend(document.table.table("json").texts("go").into_iter().map(|text| text.text));
     for by in BY {
         for (name, node) in document.table.table(by).entries() {
             let Some(table) = node.table() else { continue };
             exists(by, name, document, schema, problems);
-            if let Some(rule) = rule(table) {
+            if let Some(rule) = rule(table, document) {
                 types.rules.insert((by, name.text.clone()), rule);
             }
         }
     }
-    types
 }
 
 /// A pruned interface has no message for a rule that only other mappings need, so this is about slips alone.
@@ -113,7 +113,7 @@ fn exists(by: &str, name: &Text, document: &Document, schema: &Schema, problems:
     }
 }
 
-fn rule(table: &Table) -> Option<Rule> {
+fn rule(table: &Table, document: &Document) -> Option<Rule> {
     let name = table.text("repr")?;
     let word = |key| table.text(key).map(|text| text.text);
     let unknown = if word("unknown").is_some() { Unknown::Warn } else { Unknown::Refuse };
@@ -127,7 +127,7 @@ fn rule(table: &Table) -> Option<Rule> {
         "enum-words" => Written::Words(Arc::new(words(table, fold, unknown))),
         _ => Written::Named(name.text, unknown),
     };
-    Some(Rule { written, span: name.span })
+    Some(Rule { written, source: Arc::clone(&document.source), span: name.span })
 }
 
 fn words(table: &Table, fold: Fold, unknown: Unknown) -> EnumWords {
@@ -157,6 +157,7 @@ fn printed(node: &Node) -> Option<Printed> {
     match &node.value {
         Value::Text(word) => Some(Printed::Word(word.clone())),
         Value::Flag(flag) => Some(Printed::Bool(*flag)),
+        Value::Whole(_) => Some(Printed::Number),
         _ => None,
     }
 }

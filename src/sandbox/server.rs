@@ -69,7 +69,7 @@ impl Sandbox {
             methods.entry(path(method)).or_insert_with(|| Method::new(method));
         }
         let mut known = HashSet::new();
-        for kind in target.kinds.iter().filter(|kind| known.insert(&kind.resource.name)) {
+        for kind in target.kinds.iter().filter(|kind| known.insert(Arc::as_ptr(&kind.resource))) {
             for (verb, call) in calls(&kind.resource) {
                 let method = methods.entry(path(&call.method)).or_insert_with(|| Method::new(&call.method));
                 let (resource, call) = (Arc::clone(&kind.resource), call.clone());

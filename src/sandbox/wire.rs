@@ -20,6 +20,7 @@ pub(super) struct Asked {
 /// Reads a request; none where it carries other constants than the call: it is another call of the same method.
 pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -> Option<Asked> {
     let mut asked = Asked::default();
+    let mut parts = Vec::new();
     for assign in &call.request {
         match &assign.from {
             From::Resource => asked.resource = assign.to.message(request).cloned(),
@@ -27,9 +28,9 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
             From::Revision => asked.revision = assign.to.text(request),
             From::Page => asked.page = assign.to.text(request),
             From::PageSize => {
-                let size = assign.to.get(request).and_then(|size| size.as_i32());
-                asked.page_size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+                asked.page_size = assign.to.get(request).map(|size| whole(&size)).unwrap_or_default();
             }
+            From::Member(_) => parts.push(assign.to.text(request)),
             From::Constant(value) if assign.to.get(request).as_deref() != Some(value) => return None,
             From::Constant(_) => {}
         }
@@ -37,6 +38,7 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
     let metadata = &resource.metadata;
     if let Some(sent) = &asked.resource {
         asked.name = metadata.name.text(sent);
+        parts = resource.parts().map(|part| part.text(sent)).collect();
         if let Some(revision) = &metadata.revision {
             asked.revision = revision.text(sent);
         }
@@ -44,7 +46,18 @@ pub(super) fn read(resource: &Resource, call: &Call, request: &DynamicMessage) -
     if let (true, Some(singleton)) = (asked.name.is_empty(), &resource.singleton) {
         asked.name.clone_from(singleton);
     }
+    // Resources of one name are told apart by the other parts of what identifies them.
+    for part in parts {
+        asked.name = format!("{} in {part}", asked.name);
+    }
     Some(asked)
+}
+
+/// A size, which no API gives below zero.
+fn whole(size: &Value) -> usize {
+    let wide =
+        size.as_i64().or_else(|| size.as_i32().map(i64::from)).or_else(|| size.as_u32().map(i64::from));
+    wide.and_then(|size| usize::try_from(size).ok()).unwrap_or_default()
 }
 
 /// An answer with one resource, as far as the call's answer has a place for it.

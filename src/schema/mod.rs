@@ -23,6 +23,11 @@ impl Schema {
         DescriptorPool::decode(bytes).map(|pool| Self { pool })
     }
 
+    /// An interface that was put together elsewhere.
+    pub fn from_pool(pool: DescriptorPool) -> Self {
+        Self { pool }
+    }
+
     /// The message of that full name.
     pub fn message(&self, full_name: &str) -> Option<MessageDescriptor> {
         self.pool.get_message_by_name(full_name)

@@ -44,6 +44,8 @@ pub struct Facts {
     pub suspect: bool,
     /// The API has a create that fails on an existing name.
     pub exclusive_create: bool,
+    /// We wrote so lately that a read may not show it yet.
+    pub lags: bool,
 }
 
 /// What status remembers of the last successful write.
@@ -360,10 +362,11 @@ fn deleting(known: &Known) -> Step {
     }
     match &known.live {
         Live::Unread => Step::Observe,
-        Live::Absent => Step::RemoveFinalizer,
         Live::Unreadable(failure) => failed(failure, Vec::new()),
         Live::Found(found) if found.owned && found.other_kind.is_none() => Step::Delete,
-        Live::Found(_) => Step::RemoveFinalizer,
+        // What we made may not be seen yet, and would be left behind.
+        _ if known.object.lags && known.rereads < REREADS => Step::Observe,
+        Live::Absent | Live::Found(_) => Step::RemoveFinalizer,
     }
 }
 
@@ -388,6 +391,8 @@ fn after_failure(known: &Known, failed_write: &Failed) -> Option<Step> {
     let Failed { verb, failure, reread } = failed_write;
     let races = match (verb, failure.class) {
         (Verb::Create, Class::Exists) | (Verb::Update, Class::Conflict | Class::Absent) => true,
+        // An older server may only have the call that replaces: that one needs to know that nothing is there.
+        (Verb::Create, Class::Unimplemented) => *reread || known.live == Live::Unread,
         // What is missing is either the resource, and then it is made, or something that it refers to.
         (Verb::Update, Class::AbsentOrReference) => !*reread || known.live == Live::Absent,
         _ => false,

@@ -37,6 +37,8 @@ pub trait Observer: Send + Sync + 'static {
 pub struct Engine<C, R> {
     target: Arc<Target>,
     kinds: HashMap<Arc<str>, Arc<Kind>>,
+    /// Kinds whose objects may refer to Secrets.
+    secretive: HashSet<Arc<str>>,
     cluster: C,
     remote: R,
     observer: Arc<dyn Observer>,
@@ -48,9 +50,13 @@ struct State {
     queue: Queue,
     store: Store,
     /// Objects that have one early try when any write goes through.
-    early: HashSet<Key>,
+    early: BTreeSet<Key>,
     /// Objects that wait for the target.
-    unreachable: HashSet<Key>,
+    unreachable: BTreeSet<Key>,
+    /// How often the target was said to be reachable.
+    reached: u64,
+    /// Objects whose pass runs and may read Secrets: which, is known when it is over.
+    reading: BTreeSet<Key>,
     /// Lists under way, with what they have given so far, by kind and namespace.
     lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
     /// Watches that have given all objects once.
@@ -72,11 +78,14 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         };
         let name = |kind: &Kind| Arc::from(kind.kubernetes.kind.as_str());
         let kinds = target.kinds.iter().map(|kind| (name(kind), Arc::clone(kind))).collect();
+        let secretive = target.kinds.iter().filter(|kind| has_secrets(kind)).map(|kind| name(kind)).collect();
         let state = State {
             queue: Queue::new(bounds),
             store: Store::default(),
-            early: HashSet::new(),
-            unreachable: HashSet::new(),
+            early: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
+            reached: 0,
+            reading: BTreeSet::new(),
             lists: HashMap::new(),
             synced: HashSet::new(),
             missing: HashSet::new(),
@@ -85,6 +94,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         Arc::new(Self {
             target,
             kinds,
+            secretive,
             cluster,
             remote,
             observer,
@@ -131,20 +141,25 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// A Secret is as this version says: who refers to it has not seen it.
     pub fn secret(&self, namespace: &str, name: &str, version: &str) {
         let mut state = self.state();
-        for key in state.store.readers(namespace, name, version) {
+        let mut keys = state.store.readers(namespace, name, version);
+        keys.extend(state.reading.iter().filter(|key| &*key.namespace == namespace).cloned());
+        for key in keys {
             state.queue.push(key, Lane::Edit, Instant::now());
         }
         drop(state);
         self.wake.notify_one();
     }
 
-    /// The target can be reached (again): who waited for it has its turn, spread over a second.
+    /// The target can be reached (again): who waited for it has its turn, spread over a second, and later the more often
+    /// it has come to nothing.
     pub fn reachable(&self) {
         let mut state = self.state();
+        state.reached += 1;
         let (waiting, now) = (std::mem::take(&mut state.unreachable), Instant::now());
         let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX).max(1);
         for (index, key) in (0u32..).zip(waiting) {
-            state.queue.push_at(key, now + SPREAD * index / count);
+            let pause = retry::returned(state.store.failures(&key));
+            state.queue.push_at(key, now + pause + SPREAD * index / count);
         }
         drop(state);
         self.wake.notify_one();
@@ -158,7 +173,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         state.features = Some(features);
         let depends = self.kinds.iter().filter(|(_, kind)| !kind.resource.requires.is_empty());
-        let keys: Vec<_> =
+        let keys: BTreeSet<_> =
             depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
         for key in keys {
             state.queue.push(key, Lane::Background, Instant::now());
@@ -239,7 +254,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             self.trouble(&turn.key);
             "panic"
         });
-        self.state().queue.done(&turn.key);
+        {
+            let mut state = self.state();
+            state.reading.remove(&turn.key);
+            state.queue.done(&turn.key);
+        }
         self.observer.pass(&turn, outcome, began.elapsed());
         self.wake.notify_one();
     }
@@ -247,29 +266,37 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Runs the pass of an object; gives a word for what came of it.
     async fn pass(&self, key: &Key) -> &'static str {
         let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
-        let taken = self.state().store.take(key);
-        let Some((body, mut memory)) = taken else { return "skipped" };
+        let (taken, reached) = {
+            let mut state = self.state();
+            if self.secretive.contains(&key.kind) {
+                state.reading.insert(key.clone());
+            }
+            (state.store.take(key), state.reached)
+        };
+        let Some((uid, body, mut memory)) = taken else { return "skipped" };
         let object = match body {
             Some(object) => Ok(Some(object)),
             None => self.cluster.get(kind, key).await,
         };
         let object = match object {
             Ok(Some(object)) => object,
-            Ok(None) => {
-                self.state().gone(key);
-                return "skipped";
-            }
+            // Its watch says so too, and knows whether another one has taken the name meanwhile.
+            Ok(None) => return "skipped",
             Err(why) => {
                 tracing::warn!(%key, %why, "can't read the object");
                 self.trouble(key);
                 return "error";
             }
         };
+        if object.uid() != uid {
+            memory = Memory::default();
+        }
+        let uid = object.uid().to_owned();
         let unsupported = self.unsupported(kind);
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
         let pass = Pass { target, kind, key, cluster, remote, unsupported };
         let ended = execute::run(&pass, object, &mut memory).await;
-        self.ended(key, ended, memory)
+        self.ended(key, &uid, ended, memory, reached)
     }
 
     fn unsupported(&self, kind: &Kind) -> Option<String> {
@@ -282,23 +309,27 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         })
     }
 
-    fn ended(&self, key: &Key, ended: Ended, mut memory: Memory) -> &'static str {
+    /// Takes in what came of a pass. `reached` is how often the target had been reachable when it began.
+    fn ended(&self, key: &Key, uid: &str, ended: Ended, mut memory: Memory, reached: u64) -> &'static str {
         let (finish, object) = match ended {
             Ended::Finished(finish, object) => (finish, Some(object)),
             Ended::Gone(finish) => (finish, None),
             Ended::Stale => {
                 let mut state = self.state();
-                state.store.put(key, memory, None);
+                state.store.put(key, uid, memory, None);
                 state.queue.push_at(key.clone(), Instant::now() + retry::reread(0));
                 return "stale";
             }
             Ended::Trouble(why) => {
                 tracing::warn!(%key, %why, "Kubernetes refused");
-                self.state().store.put(key, memory, None);
+                self.state().store.put(key, uid, memory, None);
                 self.trouble(key);
                 return "error";
             }
         };
+        if let Outcome::Failed(why) = &finish.outcome {
+            tracing::warn!(%key, %why, "not in sync");
+        }
         let now = Instant::now();
         let mut state = self.state();
         memory.failures = match finish.wake {
@@ -307,21 +338,25 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         };
         match finish.wake {
             Wake::Never => {}
-            Wake::Reachable => {
-                state.unreachable.insert(key.clone());
+            // It came back while the pass ran: nobody will say so again.
+            Wake::Reachable if state.reached != reached => {
+                state.queue.push_at(key.clone(), now + retry::returned(memory.failures));
             }
             Wake::Slow => state.queue.push_at(key.clone(), now + retry::SLOW),
-            Wake::Backoff | Wake::Early => {
+            // A call may fail on its own while the target answers all others: nobody says then that it is back.
+            Wake::Backoff | Wake::Early | Wake::Reachable => {
                 state.queue.push_at(key.clone(), now + retry::backoff(memory.failures, luck(key)));
             }
         }
-        if finish.wake == Wake::Early {
-            state.early.insert(key.clone());
+        match finish.wake {
+            Wake::Early => drop(state.early.insert(key.clone())),
+            Wake::Reachable => drop(state.unreachable.insert(key.clone())),
+            Wake::Never | Wake::Slow | Wake::Backoff => {}
         }
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);
         }
-        state.store.put(key, memory, object.as_deref());
+        state.store.put(key, uid, memory, object.as_deref());
         word(&finish.outcome)
     }
 
@@ -379,6 +414,11 @@ impl State {
             self.queue.push_at(key, now + retry::early(failures));
         }
     }
+}
+
+/// Whether objects of a kind may refer to Secrets.
+fn has_secrets(kind: &Kind) -> bool {
+    kind.resource.shapes.0.iter().flat_map(|shape| &shape.members).any(|member| member.rules.secret)
 }
 
 /// A number between 0 and 1 that differs between objects, so that what fails together is not tried together.

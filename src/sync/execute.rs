@@ -36,7 +36,7 @@ pub struct Memory {
     pub failures: u32,
     /// Secrets that the object refers to: name and the version that was read (empty: it could not be).
     pub secrets: Vec<(String, String)>,
-    /// Revisions that we ourselves replaced, and when last: reads may still show them.
+    /// When we last wrote, or may have, and the revisions that we replaced: reads may still show them.
     pub replaced: Option<(Instant, Vec<String>)>,
 }
 
@@ -66,7 +66,7 @@ pub struct Pass<'a, C, R> {
 /// What came of a pass.
 #[derive(Debug)]
 pub enum Ended {
-    /// It went to its end; the object as it was last seen.
+    /// It went to its end; the object as the pass acted on it.
     Finished(Finish, Box<Object>),
     /// The object is gone.
     Gone(Finish),
@@ -79,7 +79,9 @@ pub enum Ended {
 /// Runs a pass for an object.
 pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, memory: &mut Memory) -> Ended {
     if memory.record.is_none() {
-        memory.record = status::record(&object.status());
+        let status = object.status();
+        memory.record = status::record(&status);
+        memory.suspect |= !status::is_ready(&status);
     }
     let known = known(pass, &object, memory);
     let mut run = Run { pass, object, memory, known, desired: None, refs: Vec::new(), live: None };
@@ -103,6 +105,7 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         record: memory.record.clone(),
         suspect: memory.suspect,
         exclusive_create: !pass.kind.resource.calls.create.is_empty(),
+        lags: memory.wrote_lately(),
     };
     Known {
         object: facts,
@@ -223,7 +226,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             self.known.rereads += 1;
         }
         let resource = &self.pass.kind.resource;
-        self.known.live = match self.pass.remote.get(resource, self.name()).await {
+        let like = self.like();
+        self.known.live = match self.pass.remote.get(resource, self.name(), like.as_ref()).await {
             Ok(None) => Live::Absent,
             Ok(Some(live)) => {
                 let found = self.found(&live);
@@ -236,6 +240,14 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             failed.reread = true;
         }
         None
+    }
+
+    /// What says which resource is meant, where the name alone does not: as much as can be read of the object, also when
+    /// the rest of it is refused or was never translated.
+    fn like(&self) -> Option<DynamicMessage> {
+        let Target { words, ownership, .. } = self.pass.target;
+        self.pass.kind.resource.parts().next()?;
+        Some(manifest::desired(self.pass.kind, words, ownership, &self.object.json()).message)
     }
 
     /// The resource's name is the object's; a singleton has its own.
@@ -319,7 +331,10 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             }
             Err(failure) => {
                 // It may have been applied: until live is seen, the record is not to be trusted.
-                self.memory.suspect |= ambiguous(&failure);
+                if ambiguous(&failure) {
+                    self.memory.suspect = true;
+                    self.wrote(None);
+                }
                 self.known.failed = Some(Failed { verb, failure, reread: false });
             }
         }
@@ -341,28 +356,28 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     }
 
     fn remember(&mut self, record: &Record) {
-        let lately = self.memory.wrote_lately();
-        let mut revisions = self
-            .memory
-            .replaced
-            .take()
-            .filter(|_| lately)
-            .map(|(_, revisions)| revisions)
-            .unwrap_or_default();
-        if let Live::Found(found) = &self.known.live
-            && !found.revision.is_empty()
-            && found.revision != record.revision
-        {
-            revisions.push(found.revision.clone());
-        }
-        self.memory.replaced = Some((Instant::now(), revisions));
+        let replaced = match &self.known.live {
+            Live::Found(found) if found.revision != record.revision => Some(found.revision.clone()),
+            _ => None,
+        };
+        self.wrote(replaced.filter(|revision| !revision.is_empty()));
         self.memory.suspect = false;
+    }
+
+    /// A write was done just now, or may have been: reads may still show what was there before.
+    fn wrote(&mut self, replaced: Option<String>) {
+        let lately = self.memory.wrote_lately();
+        let before = self.memory.replaced.take().filter(|_| lately).map(|(_, before)| before);
+        let revisions = before.unwrap_or_default().into_iter().chain(replaced).collect();
+        self.memory.replaced = Some((Instant::now(), revisions));
     }
 
     async fn finish(&mut self, finish: Finish) -> Ended {
         if matches!(finish.outcome, Outcome::InSync) && matches!(self.known.live, Live::Found(_)) {
             self.memory.suspect = false;
         }
+        // The record is of the last success. Whether it still holds, only live can tell.
+        self.memory.suspect |= matches!(finish.outcome, Outcome::Failed(_));
         // Remembered before it is written: a status that does not get through costs a comparison, not a second write.
         if let Some(record) = &finish.record {
             self.memory.record = Some(record.clone());
@@ -376,7 +391,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         }
         let Some(patch) = patch else { return Ended::Finished(finish, Box::new(self.object.clone())) };
         match self.pass.cluster.patch_status(self.pass.kind, &self.object, &patch).await {
-            Ok(Patched::Done(object)) => Ended::Finished(finish, object),
+            // Not as the patch left it: that may hold an edit or a deletion that this pass knows nothing of.
+            Ok(Patched::Done(_)) => Ended::Finished(finish, Box::new(self.object.clone())),
             other => ended(other),
         }
     }

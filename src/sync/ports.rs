@@ -84,11 +84,13 @@ pub trait Cluster: Send + Sync + 'static {
 
 /// A target. A write that was answered with an error may have been applied all the same.
 pub trait Remote: Send + Sync + 'static {
-    /// Reads a resource, possibly from a cache that lags; none where it does not exist.
+    /// Reads a resource, possibly from a cache that lags; none where it does not exist. `like` holds what identifies it
+    /// beside its name, where there is more.
     fn get(
         &self,
         resource: &Resource,
         name: &str,
+        like: Option<&DynamicMessage>,
     ) -> impl Future<Output = Result<Option<DynamicMessage>, Failure>> + Send;
 
     /// Reads all resources of a kind, handing each over as it comes.

@@ -28,8 +28,13 @@ fn failure(error: Error) -> Failure {
 }
 
 impl Remote for RealRemote {
-    async fn get(&self, resource: &Resource, name: &str) -> Result<Option<DynamicMessage>, Failure> {
-        self.client.get(resource, name).await.map_err(failure)
+    async fn get(
+        &self,
+        resource: &Resource,
+        name: &str,
+        like: Option<&DynamicMessage>,
+    ) -> Result<Option<DynamicMessage>, Failure> {
+        self.client.get(resource, name, like).await.map_err(failure)
     }
 
     async fn list(

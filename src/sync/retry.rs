@@ -20,6 +20,12 @@ pub fn early(failures: u32) -> Duration {
     Duration::from_millis(20).saturating_mul(1 << failures.min(5))
 }
 
+/// The pause before the next try when the target is said to be there again: short, but up to half a minute where that has
+/// come to nothing time and again.
+pub fn returned(failures: u32) -> Duration {
+    Duration::from_millis(50).saturating_mul(1 << failures.min(9))
+}
+
 /// The pause before live is read again when somebody wrote in between, or a cache lags: short, and longer each time.
 pub fn reread(times: u32) -> Duration {
     Duration::from_millis(50).saturating_mul(1 << times.min(5))

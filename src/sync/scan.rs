@@ -1,6 +1,6 @@
 //! Finds what drifted: lists each kind of the target now and then, and has those objects looked at whose resource is not
 //! as their record has it. Reads only; kinds that can't be listed are looked at one by one.
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn scan_resource<C: Cluster, R: Remote>(
 }
 
 /// Objects whose record a scan can hold against live.
-fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> HashSet<Key> {
+fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> BTreeSet<Key> {
     engine.with_store(|store| {
         let keys = kinds.iter().flat_map(|kind| store.keys(&kind.kubernetes.kind, None));
         keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some()))
@@ -79,7 +79,7 @@ async fn listed<C: Cluster, R: Remote>(
     engine: &Engine<C, R>,
     resource: &Resource,
     kinds: &[&Kind],
-    mut missing: HashSet<Key>,
+    mut missing: BTreeSet<Key>,
 ) -> Result<Vec<Key>, Failure> {
     let mut suspects = Vec::new();
     let mut each = |live: &DynamicMessage| {

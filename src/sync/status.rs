@@ -22,6 +22,11 @@ pub fn record(status: &Value) -> Option<Record> {
     })
 }
 
+/// Whether a status says that all is well.
+pub fn is_ready(status: &Value) -> bool {
+    read(status).iter().any(|condition| condition.type_ == READY && condition.status == "True")
+}
+
 /// What is to be merged into a status after a pass; none where nothing would change.
 pub fn patch(old: &Value, finish: &Finish, words: &Words, generation: i64, now: Timestamp) -> Option<Value> {
     if finish.says.is_empty() {

@@ -1,5 +1,5 @@
 //! The objects that the engine knows: small while they are in sync, with their body only while they wait in the queue.
-use std::collections::{HashMap, HashSet, hash_map};
+use std::collections::{BTreeSet, HashMap, hash_map};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::kube::object::{Key, Object};
 pub struct Store {
     objects: HashMap<Key, Entry>,
     /// Who refers to a Secret, by namespace and name.
-    readers: HashMap<(String, String), HashSet<Key>>,
+    readers: HashMap<(String, String), BTreeSet<Key>>,
     /// Who has a name.
     names: HashMap<Arc<str>, Vec<Key>>,
 }
@@ -82,27 +82,22 @@ impl Store {
         }
     }
 
-    /// The body, if it is held, and what is remembered; none where the object is not known.
-    pub fn take(&mut self, key: &Key) -> Option<(Option<Object>, Memory)> {
+    /// The uid, the body, if it is held, and what is remembered; none where the object is not known.
+    pub fn take(&mut self, key: &Key) -> Option<(String, Option<Object>, Memory)> {
         let entry = self.objects.get_mut(key)?;
-        Some((entry.body.take(), entry.memory.clone()))
+        Some((entry.uid.clone(), entry.body.take(), entry.memory.clone()))
     }
 
-    /// What a pass left: what is remembered, and the object as the pass last saw it.
-    pub fn put(&mut self, key: &Key, memory: Memory, object: Option<&Object>) {
-        let Some(entry) = self.objects.get_mut(key) else { return };
-        let before = std::mem::take(&mut entry.memory.secrets);
-        if let Some(object) = object.filter(|object| object.uid() == entry.uid)
-            && !older(object.resource_version(), &entry.version)
-        {
+    /// What a pass left: what is remembered, and the object as the pass acted on it. Nothing, where another object has
+    /// taken the name while the pass ran: that one starts from nothing.
+    pub fn put(&mut self, key: &Key, uid: &str, memory: Memory, object: Option<&Object>) {
+        let Some(entry) = self.objects.get_mut(key).filter(|entry| entry.uid == uid) else { return };
+        if let Some(object) = object.filter(|object| !older(object.resource_version(), &entry.version)) {
             entry.version = object.resource_version().to_owned();
             entry.fingerprint = fingerprint(object);
             entry.body = None;
         }
-        // Another object has taken the name while the pass ran: what it remembers is not of this one.
-        if object.is_none_or(|object| object.uid() == entry.uid) {
-            entry.memory = memory;
-        }
+        let before = std::mem::replace(&mut entry.memory, memory).secrets;
         let after = entry.memory.secrets.clone();
         self.refer(key, &before, &after);
     }

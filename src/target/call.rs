@@ -230,6 +230,9 @@ async fn send(
         .map_err(|error| Status::internal(format!("the method has no path: {error}")))?;
     let mut request = Request::new(request);
     request.set_timeout(deadline);
+    if let Some(authorization) = &link.authorization {
+        request.metadata_mut().insert("authorization", authorization.clone());
+    }
     let mut client = Grpc::new(link.channel.clone()).max_decoding_message_size(RECEIVE_LIMIT);
     client.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
     let codec = DynamicCodec::new(method.output());

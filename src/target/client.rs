@@ -64,11 +64,17 @@ impl Client {
     }
 
     /// The resource of that name, if there is one. It may be older than our own last write: targets answer from caches.
+    /// Where a name alone does not identify it (`Resource::parts`), `like` is any message that holds the other parts.
     ///
     /// # Errors
     /// When the target can't be reached or refuses.
-    pub async fn get(&self, resource: &Resource, name: &str) -> Result<Option<DynamicMessage>, Error> {
-        let inputs = Inputs { name, ..Inputs::default() };
+    pub async fn get(
+        &self,
+        resource: &Resource,
+        name: &str,
+        like: Option<&DynamicMessage>,
+    ) -> Result<Option<DynamicMessage>, Error> {
+        let inputs = Inputs { resource: like, name, ..Inputs::default() };
         let caller = &self.0.caller;
         let turn = caller.turn(Operation::Get).await?;
         let calls = resource.calls.get.iter().collect();
@@ -147,7 +153,12 @@ impl Client {
 
     /// Deletes what was read.
     pub(super) async fn delete(&self, turn: &Turn, resource: &Resource, proof: &Owned) -> Result<(), Error> {
-        let inputs = Inputs { name: &proof.name, revision: &proof.revision, ..Inputs::default() };
+        let inputs = Inputs {
+            resource: Some(&proof.parts),
+            name: &proof.name,
+            revision: &proof.revision,
+            ..Inputs::default()
+        };
         let calls = resource.calls.delete.iter().collect();
         self.0.caller.first_of(turn, Operation::Delete, resource, calls, &inputs).await.map(|_| ())
     }

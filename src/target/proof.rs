@@ -23,10 +23,12 @@ impl Vacant {
 }
 
 /// What stands under the name is ours: leave to update or delete it, as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Owned {
     pub(super) name: String,
     pub(super) revision: String,
+    /// What identifies it beside its name, in a message of its type that holds nothing else.
+    pub(super) parts: DynamicMessage,
 }
 
 impl Owned {
@@ -52,12 +54,19 @@ impl Owned {
 
     fn of(resource: &Resource, live: &DynamicMessage) -> Self {
         let revision = resource.metadata.revision.as_ref().map(|path| path.text(live));
-        Self { name: resource.metadata.name.text(live), revision: revision.unwrap_or_default() }
+        let mut parts = DynamicMessage::new(resource.message.clone());
+        for part in resource.parts() {
+            part.set(&mut parts, Value::String(part.text(live)));
+        }
+        Self { name: resource.metadata.name.text(live), revision: revision.unwrap_or_default(), parts }
     }
 }
 
-/// Whether a resource says that it is ours.
+/// Whether a resource says that it is ours, or could not say so.
 pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> bool {
+    if resource.unmarked {
+        return true;
+    }
     let Some(labels) = resource.metadata.labels.get(live) else { return false };
     let key = MapKey::String(ownership.label.clone());
     labels.as_map().and_then(|labels| labels.get(&key)).and_then(Value::as_str) == Some(&ownership.value)

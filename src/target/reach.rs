@@ -61,7 +61,8 @@ impl Reach {
         self.doubt.notify_one();
     }
 
-    /// Probes now, then at every doubt, and while the target is down with growing pauses; for ever.
+    /// Probes now, then at every doubt, and while the target is down with growing pauses; for ever. Followers hear of
+    /// every answer, also where the state was up before: whoever had reason to doubt waits for it.
     pub async fn keep<F, Fut>(&self, probe: F)
     where
         F: Fn() -> Fut,
@@ -82,7 +83,7 @@ impl Reach {
         self.state.send_if_modified(|old| {
             let changed = *old != state;
             match (&*old, &state) {
-                (_, _) if !changed => {}
+                (_, _) if !changed => return state == State::Up,
                 (State::Down(_), State::Down(why)) => tracing::debug!(%why, "target still unreachable"),
                 (_, State::Down(why)) => tracing::warn!(%why, "target unreachable"),
                 (_, _) => tracing::info!("target reached"),
@@ -124,6 +125,7 @@ mod tests {
         state.wait_for(|state| *state == State::Down("gone".into())).await.expect("open");
         assert_eq!(reach.down().as_deref(), Some("gone"));
         reach.up().await;
+        state.mark_unchanged();
         assert_eq!(probes.load(Ordering::Relaxed), 4);
         sleep(Duration::from_secs(3600)).await;
         assert_eq!(probes.load(Ordering::Relaxed), 4, "no probe without doubt");
@@ -132,6 +134,7 @@ mod tests {
         }
         sleep(Duration::from_secs(1)).await;
         assert!(probes.load(Ordering::Relaxed) <= 6, "doubts run together");
+        assert!(state.has_changed().expect("open"), "who doubted hears that it is there");
         assert_eq!(reach.down(), None);
         prober.abort();
     }

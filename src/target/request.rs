@@ -1,12 +1,12 @@
 //! Fills the request of a call, and finds the resource in its answer. Pure: messages in, messages out.
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, Kind, Value};
 
 use crate::mapping::plan::{Answer, Call, From};
 
 /// What a request can be filled with; a call takes what it needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inputs<'a> {
-    /// The resource to write.
+    /// The resource to write; for a read or a deletion any message that says which one is meant, beside its name.
     pub resource: Option<&'a DynamicMessage>,
     /// The name of the resource meant.
     pub name: &'a str,
@@ -27,7 +27,8 @@ pub fn fill(call: &Call, inputs: &Inputs<'_>) -> DynamicMessage {
             From::Name => Some(Value::String(inputs.name.to_owned())),
             From::Revision => Some(Value::String(inputs.revision.to_owned())),
             From::Page => Some(Value::String(inputs.page.to_owned())),
-            From::PageSize => Some(Value::I32(inputs.page_size)),
+            From::PageSize => assign.to.last().map(|field| whole(inputs.page_size, &field.kind())),
+            From::Member(path) => inputs.resource.map(|resource| Value::String(path.text(resource))),
             From::Constant(value) => Some(value.clone()),
         };
         if let Some(value) = value {
@@ -35,6 +36,15 @@ pub fn fill(call: &Call, inputs: &Inputs<'_>) -> DynamicMessage {
         }
     }
     request
+}
+
+/// A number as its field's type has it.
+fn whole(number: i32, kind: &Kind) -> Value {
+    match kind {
+        Kind::Int64 => Value::I64(number.into()),
+        Kind::Uint32 => Value::U32(number.unsigned_abs()),
+        _ => Value::I32(number),
+    }
 }
 
 /// The resource in an answer, where the call gives one and the server did.

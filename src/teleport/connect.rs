@@ -8,33 +8,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hyper_util::rt::TokioIo;
-use rustls::{CertificateError, ClientConfig};
+use rustls::CertificateError;
 use rustls_pki_types::ServerName;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio::time::Instant;
 use tonic::transport::Channel;
-use tower::service_fn;
 use zeroize::Zeroizing;
 
 use super::identity::Identity;
-use crate::target::connection::{Connection, Link, Trouble, Unreachable, endpoint};
+use crate::target::connection::dial::{self, Dial};
+use crate::target::connection::{Connection, Link, Trouble, Unreachable};
 
 /// Domain of the names in all certificates of Teleport's own servers.
 const DOMAIN: &str = "teleport.cluster.local";
-const PROTOCOLS: &[&str] = &["h2"];
 /// How often the file is looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long connecting may take, for TCP and for TLS each.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a server's first words are awaited after the handshake; later ones do no harm.
-const FIRST_WORDS: Duration = Duration::from_secs(1);
 /// Longest label of a DNS name, in bytes.
 const LONGEST_LABEL: usize = 63;
 
@@ -122,7 +112,8 @@ impl IdentityFile {
 
     fn connect(&self, digest: [u8; 32], identity: Identity, number: u64) -> Result<Current, Unreachable> {
         let channel = channel(&self.address, &identity)?;
-        Ok(Current { digest, looked: Instant::now(), identity, link: Link { channel, number } })
+        let link = Link { channel, number, authorization: None };
+        Ok(Current { digest, looked: Instant::now(), identity, link })
     }
 
     fn unusable(&self, why: impl fmt::Display) -> Unreachable {
@@ -147,15 +138,11 @@ async fn read(path: &Path) -> io::Result<Content> {
     Ok((Sha256::digest(&*text).into(), text))
 }
 
-/// A channel that connects when it is first used, and again whenever it breaks.
 fn channel(address: &Arc<str>, identity: &Identity) -> Result<Channel, Unreachable> {
     let config =
-        identity.tls(PROTOCOLS).map_err(|error| Unreachable(format!("TLS can't be used: {error}")))?;
-    let (config, name) = (Arc::new(config), server_name(identity.cluster()));
-    let address = Arc::clone(address);
-    let dial = service_fn(move |_: http::Uri| dial(Arc::clone(&address), Arc::clone(&config), name.clone()));
-    // TLS is the connector's: an address with https would be asked for tonic's own.
-    Ok(endpoint(&format!("http://{DOMAIN}"))?.connect_with_connector_lazy(dial))
+        identity.tls(&dial::PROTOCOLS).map_err(|error| Unreachable(format!("TLS can't be used: {error}")))?;
+    let name = server_name(identity.cluster());
+    dial::channel(DOMAIN, Dial { address: Arc::clone(address), config: Arc::new(config), name, advice })
 }
 
 /// The name under which an auth server is verified: it tells the server which cluster's users we are among. Teleport
@@ -168,57 +155,8 @@ fn server_name(cluster: Option<&str>) -> ServerName<'static> {
     name.unwrap_or_else(|| ServerName::try_from(DOMAIN).expect("a constant that is a DNS name"))
 }
 
-async fn dial(
-    address: Arc<str>,
-    config: Arc<ClientConfig>,
-    name: ServerName<'static>,
-) -> Result<TokioIo<BufReader<TlsStream<TcpStream>>>, DialError> {
-    let silent = |step| DialError::Silent { address: Arc::clone(&address), step };
-    let tcp = timeout(PATIENCE, TcpStream::connect(&*address)).await.map_err(|_| silent("TCP"))?;
-    let tcp = tcp.map_err(|source| DialError::Tcp { address: Arc::clone(&address), source })?;
-    // A delay would only hold small messages back; without the option it still works.
-    let _ = tcp.set_nodelay(true);
-    let tls = timeout(PATIENCE, handshake(tcp, config, name)).await.map_err(|_| silent("TLS"))?;
-    let tls = tls.map_err(|source| {
-        let advice = advice(&source);
-        DialError::Tls { address: Arc::clone(&address), source, advice }
-    })?;
-    Ok(TokioIo::new(tls))
-}
-
-/// In TLS 1.3 a server refuses a certificate only after the handshake, when HTTP/2 would make of it no more than a
-/// closed connection. So its first words are awaited: a refusal, or the settings that HTTP/2 servers begin with.
-async fn handshake(
-    tcp: TcpStream,
-    config: Arc<ClientConfig>,
-    name: ServerName<'static>,
-) -> io::Result<BufReader<TlsStream<TcpStream>>> {
-    let mut tls = BufReader::new(TlsConnector::from(config).connect(name, tcp).await?);
-    match timeout(FIRST_WORDS, tls.fill_buf()).await {
-        Ok(Err(error)) => Err(error),
-        Ok(Ok([])) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed at once")),
-        Ok(Ok(_)) | Err(_) => Ok(tls),
-    }
-}
-
-/// Why there is no connection, and what to do.
-#[derive(Debug, thiserror::Error)]
-enum DialError {
-    #[error(
-        "cannot connect to {address}: {source}; check the address (host:port of an auth server) and that the server runs"
-    )]
-    Tcp { address: Arc<str>, source: io::Error },
-    #[error(
-        "{address} does not answer ({step}) within {PATIENCE:?}; check the address and firewalls on the way"
-    )]
-    Silent { address: Arc<str>, step: &'static str },
-    #[error("no TLS with {address}: {source}; {advice}")]
-    Tls { address: Arc<str>, source: io::Error, advice: &'static str },
-}
-
-fn advice(error: &io::Error) -> &'static str {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match tls {
+fn advice(error: Option<&rustls::Error>) -> &'static str {
+    match error {
         Some(rustls::Error::InvalidCertificate(problem)) => match problem {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 "the server's certificate is of none of the identity's authorities: the identity is of another \

@@ -10,11 +10,9 @@ use super::read::Reader;
 use super::refusal::{Refusal, quoted};
 use super::secrets::SecretRef;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::mapping::plan::{Kind, Many, MessageShape, Ownership, Shape, Shapes, Spec, Words};
+use crate::mapping::plan::{Kind, Many, MessageShape, Ownership, Shape, Shapes, Spec, TOP, Words};
 use crate::schema::FieldPath;
 
-/// Members of a manifest.
-const TOP: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 /// Members of `metadata`, to tell slips: Kubernetes drops what it does not know without a word.
 const METADATA: [&str; 15] = [
     "annotations",
@@ -83,12 +81,19 @@ impl Build<'_> {
     }
 
     fn manifest(&mut self, members: &Map<String, Json>, words: &Words, ownership: &Ownership) {
-        for key in members.keys().filter(|key| !TOP.contains(&key.as_str())) {
+        let resource = &self.kind.resource;
+        let beside = only(resource.shapes.root(), &resource.root);
+        let is_beside = |key: &str| beside.member(key).is_some();
+        let given = members.iter().filter(|(key, _)| is_beside(key));
+        let given = given.map(|(key, value)| (key.clone(), value.clone())).collect();
+        self.reader.object(&beside, &given, &mut self.message, &Place::Root);
+        for key in members.keys().filter(|key| !TOP.contains(&key.as_str()) && !is_beside(key)) {
             let problem = Diagnostic::error(format!("unknown field {}", quoted(key)));
             let problem = problem.path(Place::Member(&Place::Root, key).to_string());
             let is_spec_member = self.is_spec_member(key);
             let help = is_spec_member.then(|| format!("it belongs under `spec`: spec.{key}"));
-            self.reader.problems.push(problem.maybe_help(help.or_else(|| did_you_mean(key, TOP))));
+            let known = TOP.into_iter().chain(resource.root.iter().map(String::as_str));
+            self.reader.problems.push(problem.maybe_help(help.or_else(|| did_you_mean(key, known))));
         }
         let at = Place::Member(&Place::Root, "metadata");
         match members.get("metadata") {

@@ -17,6 +17,7 @@ mod refusal;
 pub mod repr;
 mod scalar;
 pub mod secrets;
+mod tagged;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 

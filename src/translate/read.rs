@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
                 self.set_by_server(&place);
                 continue;
             }
-            if json.is_null() && shape.json == Rules::Proto {
+            if json.is_null() && shape.json == Rules::Proto || is_idle(shape, member, json, members) {
                 continue;
             }
             if !json.is_null()
@@ -272,6 +272,17 @@ impl<'a> Seen<'a> {
         let message = format!("only one of {} and {} can be set", quoted(&other), quoted(key));
         Some(Diagnostic::error(message).path(at.to_string()).help(format!("leave out {other} or {key}")))
     }
+}
+
+/// By Go's rules the alternatives that were not chosen may stand there as empty objects: the official types print them so.
+fn is_idle(shape: &MessageShape, member: &Member, json: &Json, members: &Map<String, Json>) -> bool {
+    let is_empty = |json: &Json| json.is_null() || json.as_object().is_some_and(Map::is_empty);
+    let Some(choice) = member.field.containing_oneof() else { return false };
+    let is_chosen = |(key, json): (&String, &Json)| {
+        let other = shape.member(key).and_then(|other| other.field.containing_oneof());
+        other.as_ref() == Some(&choice) && !is_empty(json)
+    };
+    shape.json == Rules::Go && is_empty(json) && members.iter().any(is_chosen)
 }
 
 /// An empty message where absent and empty are the same, unless the server wants to see it.

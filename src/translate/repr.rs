@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::clock;
 use super::place::Place;
 use super::refusal::{Refusal, quoted};
-use super::{duration, scalar};
+use super::{duration, scalar, tagged};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::mapping::repr::{EnumWords, Form, Json as Rules, Printed, Repr, Unknown};
 
@@ -48,6 +48,8 @@ pub fn read(
             Json::Object(_) => scalar::read(Rules::Proto, &inner.kind(), json),
             _ => Err(Refusal::new("an object")),
         }),
+        Form::OnOffText => on_off_text(json),
+        Form::Tagged(choices) => tagged::read(choices, json, at, problems),
     };
     let value = read.unwrap_or_else(|refusal| {
         problems.push(refusal.found(json, at));
@@ -84,6 +86,8 @@ pub fn print(repr: &Repr, field: &FieldDescriptor, value: &Value) -> Json {
         Form::KeyedLists { key, strings } => printed_keyed(value, key, strings),
         Form::EnumWords(words) => printed_word(words, value),
         Form::EnumNames(_) | Form::FreeForm => scalar::print(Rules::Proto, &inner.kind(), value),
+        Form::OnOffText => scalar::print(Rules::Go, &inner.kind(), value),
+        Form::Tagged(choices) => tagged::print(choices, value),
     }
 }
 
@@ -110,6 +114,8 @@ pub fn accepts(repr: &Repr, field: &FieldDescriptor) -> String {
         Form::EnumWords(words) => words_of(words),
         Form::EnumNames(_) => scalar::accepts(Rules::Proto, &inner.kind()),
         Form::FreeForm => "an object".to_owned(),
+        Form::OnOffText => "a string".to_owned(),
+        Form::Tagged(choices) => tagged::accepts(choices),
     }
 }
 
@@ -131,6 +137,16 @@ fn bool_word(json: &Json, at: &Place<'_>, problems: &mut Vec<Diagnostic>) -> Rea
         problems.push(problem.help("write true or false"));
     }
     Ok(Some(Value::Bool(is_true)))
+}
+
+/// Null is refused, as the official types do.
+fn on_off_text(json: &Json) -> Read {
+    let word = match json {
+        Json::Bool(true) => "on".to_owned(),
+        Json::Bool(false) => "off".to_owned(),
+        other => scalar::text(other)?,
+    };
+    Ok(Some(Value::String(word)))
 }
 
 /// Null is refused: the official types read it as an empty text, which is no duration.
@@ -179,7 +195,12 @@ fn strings(json: &Json, expected: &str, at: &Place<'_>, problems: &mut Vec<Diagn
         Json::Null => return None,
         Json::Array(items) => items,
         _ => {
-            problems.push(Refusal::new(expected).help(as_list(json)).found(json, at));
+            // The elements are strings: a bare number or word of YAML needs quotes.
+            let text = match json {
+                Json::Bool(_) | Json::Number(_) => &Json::String(json.to_string()),
+                other => other,
+            };
+            problems.push(Refusal::new(expected).help(as_list(text)).found(json, at));
             return None;
         }
     };
@@ -307,14 +328,20 @@ fn ignored_word(word: &str, expected: &str, at: &Place<'_>) -> Diagnostic {
     Diagnostic::warning(message).path(at.to_string()).label("left to the server")
 }
 
+/// An enum that is printed as numbers is still asked for in words.
 fn words_of(words: &EnumWords) -> String {
-    let printed = words.print.values().filter_map(|printed| match printed {
+    let spoken = |number: &i32| {
+        let mut words = words.words.iter().filter(|(word, found)| *found == number && !word.is_empty());
+        words.next().map(|(word, _)| word.clone())
+    };
+    let shown = words.print.iter().filter_map(|(number, printed)| match printed {
         Printed::Word(word) if word.is_empty() => None,
         Printed::Word(word) => Some(word.clone()),
         Printed::Bool(flag) => Some(flag.to_string()),
+        Printed::Number => spoken(number),
     });
-    let printed: Vec<String> = printed.collect();
-    one_of(printed.iter().map(String::as_str))
+    let shown: Vec<String> = shown.collect();
+    one_of(shown.iter().map(String::as_str))
 }
 
 fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
@@ -362,6 +389,6 @@ fn printed_word(words: &EnumWords, value: &Value) -> Json {
     match words.print.get(&number) {
         Some(Printed::Word(word)) => Json::String(word.clone()),
         Some(Printed::Bool(flag)) => Json::Bool(*flag),
-        None => Json::from(number),
+        Some(Printed::Number) | None => Json::from(number),
     }
 }

@@ -20,6 +20,16 @@ const TRIES: usize = 3;
 /// The only user, a member of `system:masters`.
 const TOKEN: &str = "admin-of-this-test";
 
+/// Every write stands in this file, beside the kubeconfig: one JSON object a line, without bodies.
+pub const AUDIT_LOG: &str = "audit.log";
+const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: None, verbs: [get, list, watch]}
+- {level: Metadata}
+";
+
 /// A running Kubernetes API; stopped and its folder removed when dropped.
 pub struct Kubernetes {
     // Stopped in this order: the API server first, and the folder goes last.
@@ -231,6 +241,8 @@ fn start_api_server(folder: &Path, etcd: u16, secure: u16) -> Server {
     let (private, public) = (folder.join("service-accounts.key"), folder.join("service-accounts.pub"));
     fs::write(&private, pair.serialize_pem()).expect("the key is written");
     fs::write(&public, pair.public_key_pem()).expect("the key is written");
+    let policy = folder.join("audit-policy.yaml");
+    fs::write(&policy, AUDIT_POLICY).expect("the policy is written");
     let users = folder.join("users.csv");
     fs::write(&users, format!("{TOKEN},admin,admin,system:masters\n")).expect("the users are written");
     let arguments = [
@@ -246,6 +258,8 @@ fn start_api_server(folder: &Path, etcd: u16, secure: u16) -> Server {
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         // Its controllers don't run here: without them no service account would ever have its token.
         "--disable-admission-plugins=ServiceAccount".to_owned(),
+        format!("--audit-policy-file={}", policy.display()),
+        format!("--audit-log-path={}", folder.join(AUDIT_LOG).display()),
     ];
     Server::start("kube-apiserver", folder, &arguments)
 }
@@ -271,7 +285,7 @@ users:
 }
 
 /// Ports that nobody listens on, held open together so that they differ.
-fn free_ports<const N: usize>() -> [u16; N] {
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     held.map(|listener| listener.local_addr().expect("its address").port())
 }

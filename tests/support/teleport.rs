@@ -22,9 +22,12 @@ pub struct Teleport {
 }
 
 impl Teleport {
-    /// Starts a server whose reads do not lag behind writes.
-    pub fn start() -> Self {
-        Self::start_in(TempDir::new().expect("a folder"), "127.0.0.1:0")
+    /// Starts a server whose reads lag behind writes by up to this duration, as Go writes it; `0` for not at all.
+    pub fn start(lag: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let server = Server::start(folder.path(), &["-cache-lag", lag, "-listen", "127.0.0.1:0"]);
+        let address = ready(folder.path());
+        Self { server, folder, address }
     }
 
     /// Where it serves gRPC: `host:port`.
@@ -42,18 +45,13 @@ impl Teleport {
         self.folder.path().join(file)
     }
 
-    /// Ends it, and starts another one with other authorities in the same folder and at the same address.
-    pub fn replace(self) -> Self {
-        let Self { server, folder, address } = self;
-        drop(server);
-        fs::remove_file(folder.path().join("ready.json")).expect("it was ready");
-        Self::start_in(folder, &address)
-    }
-
-    fn start_in(folder: TempDir, listen: &str) -> Self {
-        let server = Server::start(folder.path(), &["-cache-lag", "0", "-listen", listen]);
-        let address = ready(folder.path());
-        Self { server, folder, address }
+    /// Ends it, and starts another one with other authorities and an empty store in the same folder and at the same
+    /// address.
+    pub fn replace(&mut self) {
+        self.server.stop();
+        fs::remove_file(self.path("ready.json")).expect("it was ready");
+        self.server = Server::start(self.folder.path(), &["-cache-lag", "0", "-listen", &self.address]);
+        ready(self.folder.path());
     }
 }
 
@@ -77,13 +75,17 @@ impl Server {
             .spawn();
         Self(guard.expect("sh starts"))
     }
+
+    fn stop(&mut self) {
+        drop(self.0.stdin.take());
+        // Its end is all that matters; there is nobody to tell of a failure.
+        let _ = self.0.wait();
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        // Its end is all that matters; there is nobody to tell of a failure.
-        let _ = self.0.wait();
+        self.stop();
     }
 }
 

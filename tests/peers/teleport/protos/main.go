@@ -1,10 +1,11 @@
 // Command teleport-protos prints the part of Teleport's API that the mappings reach as `.proto` files.
 //
-//	teleport-protos -mappings mappings/teleport -newer proto/teleport/newer -out proto/teleport/official [-check]
+//	teleport-protos -mappings mappings/teleport -newer proto/teleport/newer \
+//	    -additions proto/teleport/additions -out proto/teleport/official [-check]
 //
 // It takes every official fact from the Go API module that it is linked with, never from the network, and writes
 // nothing but `.proto` files below -out. What is younger than the module lies as source in -newer and shadows the
-// official file of the same import path.
+// official file of the same import path; what younger versions only added to an official file lies in -additions.
 package main
 
 import (
@@ -25,6 +26,7 @@ func command(args []string, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	mappings := flags.String("mappings", "", "`folder` of the mapping files (*.toml): they name what to print")
 	newer := flags.String("newer", "", "`folder` of .proto sources, by import path, that are younger than the API module")
+	additions := flags.String("additions", "", "`folder` of .proto sources, by import path, that add to the API module's files; optional")
 	out := flags.String("out", "", "`folder` to print into, by import path")
 	check := flags.Bool("check", false, "write nothing; fail if -out is not what would be printed")
 	if err := flags.Parse(args); err != nil {
@@ -38,32 +40,35 @@ func command(args []string, stderr io.Writer) int {
 		flags.Usage()
 		return 2
 	}
-	if err := run(*mappings, *newer, *out, *check); err != nil {
+	if err := run(folders{*mappings, *newer, *additions, *out}, *check); err != nil {
 		fmt.Fprintln(stderr, "teleport-protos:", err)
 		return 1
 	}
 	return 0
 }
 
+// folders are where everything lies; additions may be empty.
+type folders struct{ mappings, newer, additions, out string }
+
 // run prints what the mappings reach into out, or with check compares it to what lies there.
-func run(mappings, newer, out string, check bool) error {
-	files, err := generate(mappings, newer)
+func run(in folders, check bool) error {
+	files, err := generate(in)
 	if err != nil {
 		return err
 	}
-	changes, err := compare(out, files)
+	changes, err := compare(in.out, files)
 	if err != nil {
 		return err
 	}
 	if check {
-		return stale(out, changes)
+		return stale(in.out, changes)
 	}
-	return apply(out, files, changes)
+	return apply(in.out, files, changes)
 }
 
 // generate returns the text of every official file that the mappings reach, by import path.
-func generate(mappings, newerDir string) (map[string]string, error) {
-	roots, err := readRoots(mappings)
+func generate(in folders) (map[string]string, error) {
+	roots, err := readRoots(in.mappings)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +76,23 @@ func generate(mappings, newerDir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	newer, err := readProtos(newerDir)
+	additions := sources{}
+	if in.additions != "" {
+		if additions, err = readProtos(in.additions); err != nil {
+			return nil, err
+		}
+	}
+	if official, err = add(official, additions); err != nil {
+		return nil, err
+	}
+	newer, err := readProtos(in.newer)
 	if err != nil {
 		return nil, err
+	}
+	for path := range additions {
+		if _, shadowed := newer[path]; shadowed {
+			return nil, fmt.Errorf("%s: both added to and shadowed by a newer file: put it all in the newer one", path)
+		}
 	}
 	linked, err := link(newer, official)
 	if err != nil {
@@ -83,5 +102,5 @@ func generate(mappings, newerDir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return printFiles(prune(official, reached, linked), reached.sources())
+	return printFiles(prune(official, reached, linked), reached.sources(), additions)
 }

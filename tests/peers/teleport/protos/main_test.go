@@ -28,14 +28,11 @@ get  = ["proto.AuthService/GetRole"]
 list = [{ call = "proto.AuthService/ListRoles" }]
 `
 
-// folders are the arguments of the program, in a scratch folder.
-type folders struct{ mappings, newer, out string }
-
 // scratch writes one mapping file, and newer files by import path.
 func scratch(t *testing.T, mapping string, newer map[string]string) folders {
 	t.Helper()
 	dir := t.TempDir()
-	f := folders{filepath.Join(dir, "mappings"), filepath.Join(dir, "newer"), filepath.Join(dir, "out")}
+	f := folders{mappings: filepath.Join(dir, "mappings"), newer: filepath.Join(dir, "newer"), out: filepath.Join(dir, "out")}
 	write(t, filepath.Join(f.mappings, "kind.toml"), mapping)
 	if err := os.MkdirAll(f.newer, 0o755); err != nil {
 		t.Fatal(err)
@@ -60,7 +57,7 @@ func write(t *testing.T, path, text string) {
 func (f folders) call(t *testing.T, code int, more ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
-	args := append([]string{"-mappings", f.mappings, "-newer", f.newer, "-out", f.out}, more...)
+	args := append([]string{"-mappings", f.mappings, "-newer", f.newer, "-additions", f.additions, "-out", f.out}, more...)
 	if got := command(args, &stderr); got != code {
 		t.Fatalf("exit code %d instead of %d: %s", got, code, &stderr)
 	}
@@ -248,13 +245,6 @@ func methods(files linker.Files) []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-func eachMessage(messages protoreflect.MessageDescriptors, visit func(protoreflect.MessageDescriptor)) {
-	for i := range messages.Len() {
-		visit(messages.Get(i))
-		eachMessage(messages.Get(i).Messages(), visit)
-	}
 }
 
 // facts lists a message's fields, each with all that a descriptor says of it.

@@ -1,10 +1,14 @@
 //! How calls reach a target: the trait that a product's way in implements, and the simplest way, an open address.
 //! Knows nothing of what is called.
+pub mod dial;
+pub mod secure;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{self, BoxFuture};
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
 /// No quicker than servers allow: Go's gRPC servers close a connection that pings more often than they were told to
@@ -40,6 +44,8 @@ pub struct Link {
     pub channel: Channel,
     /// Grows with every replacement: another server may answer, or the same one may answer otherwise.
     pub number: u64,
+    /// Sent with every call, where the target wants it; marked as sensitive.
+    pub authorization: Option<MetadataValue<Ascii>>,
 }
 
 /// There is no way to the target at present: one line that says why and what to do.
@@ -85,7 +91,8 @@ impl Plaintext {
 impl Connection for Plaintext {
     fn link(&self) -> BoxFuture<'_, Result<Link, Unreachable>> {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Box::pin(future::ready(Ok(Link { channel, number: self.number.load(Ordering::Relaxed) })))
+        let number = self.number.load(Ordering::Relaxed);
+        Box::pin(future::ready(Ok(Link { channel, number, authorization: None })))
     }
 
     fn report(&self, number: u64, trouble: Trouble) {

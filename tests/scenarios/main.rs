@@ -1,0 +1,33 @@
+//! What people do with the operator, on the real peers: kube-apiserver, etcd and kubectl on one side, an auth server made
+//! of Teleport's own types on the other, the operator as a process between them.
+//! Each test has a namespace, an auth server and an operator of its own. Time is never asserted, only waited for.
+#[path = "../support/audit.rs"]
+mod audit;
+#[path = "../support/control.rs"]
+mod control;
+#[path = "../support/kubernetes.rs"]
+mod kubernetes;
+#[path = "../support/operator.rs"]
+mod operator;
+
+#[path = "../support/teleport.rs"]
+mod teleport;
+mod world;
+
+mod apply;
+mod deletion;
+mod drift;
+mod economy;
+mod edits;
+mod features;
+mod invalid;
+mod manifests;
+mod older;
+mod outages;
+mod ownership;
+mod process;
+mod references;
+mod replicas;
+mod rest;
+mod restarts;
+mod secrets;

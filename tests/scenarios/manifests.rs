@@ -1,0 +1,49 @@
+//! Manifests that several scenarios use. Data only.
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// The API group of all that the operator syncs.
+const GROUP: &str = "resources.teleport.dev";
+
+/// An object of the operator's.
+pub fn object(version: &str, kind: &str, name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": format!("{GROUP}/{version}"), "kind": kind, "metadata": {"name": name}, "spec": spec})
+}
+
+/// A role that lets log in under these names.
+pub fn role(name: &str, logins: &[&str]) -> Value {
+    object("v1", "TeleportRoleV7", name, &json!({"allow": {"logins": logins}}))
+}
+
+/// A user with these roles.
+pub fn user(name: &str, roles: &[&str]) -> Value {
+    object("v2", "TeleportUser", name, &json!({"roles": roles, "traits": {"logins": [name]}}))
+}
+
+/// A role as Teleport keeps it, marked as the operator's or not.
+pub fn stored_role(name: &str, logins: &[&str], owned: bool) -> Value {
+    let labels = if owned { json!({"teleport.dev/origin": "kubernetes"}) } else { json!({}) };
+    json!({
+        "kind": "role",
+        "version": "v7",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"allow": {"logins": logins}},
+    })
+}
+
+/// The example manifests, one document after the other.
+pub fn examples() -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/teleport");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("examples").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).expect("readable"));
+    texts.flat_map(|text| serde_saphyr::from_multiple::<Value>(&text).expect("YAML")).collect()
+}
+
+/// Whether a manifest is the operator's to sync.
+pub fn is_synced(manifest: &Value) -> bool {
+    manifest["apiVersion"].as_str().is_some_and(|version| version.starts_with(GROUP))
+}

@@ -1,0 +1,121 @@
+//! The control port of the auth server peer: looks into its store, counts its calls, makes it fail, and changes resources
+//! behind the operator's back. Knows no scenario.
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The control port of one server.
+pub struct Control {
+    address: String,
+    agent: ureq::Agent,
+}
+
+/// A resource as the server keeps it.
+#[derive(Debug, Clone, Deserialize, PartialEq)]
+pub struct Stored {
+    /// Changes with every write.
+    pub revision: String,
+    /// Teleport's own JSON of it, without the revision.
+    pub json: Value,
+    /// Its message, in base64.
+    pub resource_b64: String,
+}
+
+/// One write to the server's store.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Write {
+    /// The call that wrote.
+    pub method: String,
+    /// The resource's kind.
+    pub kind: String,
+    /// The resource's name.
+    pub name: String,
+}
+
+/// Asked all the time by the operator, to know whether the server is there.
+const PING: &str = "/proto.AuthService/Ping";
+
+impl Control {
+    /// The control port that a server's `ready.json` tells.
+    pub fn of(ready: &Path) -> Self {
+        let text = fs::read(ready).expect("the server is ready");
+        let ready: Value = serde_json::from_slice(&text).expect("JSON");
+        let address = format!("http://{}", ready["control"].as_str().expect("an address"));
+        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30)));
+        // An error's body says what was wrong with the test.
+        Self { address, agent: config.http_status_as_error(false).build().new_agent() }
+    }
+
+    fn read(what: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {
+        let mut answer = answer.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let text = answer.body_mut().read_to_string().expect("a body");
+        assert!(answer.status().is_success(), "{what}: {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn get(&self, path: &str) -> Value {
+        Self::read(path, self.agent.get(format!("{}{path}", self.address)).call())
+    }
+
+    fn post(&self, path: &str, body: &Value) {
+        Self::read(path, self.agent.post(format!("{}{path}", self.address)).send(body.to_string()));
+    }
+
+    /// All resources, by kind and name.
+    pub fn dump(&self) -> BTreeMap<String, BTreeMap<String, Stored>> {
+        serde_json::from_value(self.get("/dump")).expect("a dump")
+    }
+
+    /// A resource, if there is one.
+    pub fn resource(&self, kind: &str, name: &str) -> Option<Stored> {
+        let mut found = self.get(&format!("/dump?kind={kind}"));
+        let stored = found[kind][name].take();
+        (!stored.is_null()).then(|| serde_json::from_value(stored).expect("a resource"))
+    }
+
+    /// How often each method was called, pings aside.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        let mut calls = self.get("/calls");
+        let mut methods: BTreeMap<_, _> =
+            serde_json::from_value(calls["methods"].take()).expect("counts by method");
+        methods.remove(PING);
+        methods
+    }
+
+    /// All writes so far, but for those that set the server up.
+    pub fn writes(&self) -> Vec<Write> {
+        let all: Vec<Write> = serde_json::from_value(self.get("/writes")).expect("writes");
+        all.into_iter().filter(|write| write.method != "startup").collect()
+    }
+
+    /// Makes calls fail: see the peer's description of a fault.
+    pub fn inject(&self, fault: &Value) {
+        self.post("/inject", fault);
+    }
+
+    /// Ends or begins an outage.
+    pub fn unavailable(&self, on: bool) {
+        self.post("/unavailable", &json!({"on": on}));
+    }
+
+    /// Lays features over those that the server says it has.
+    pub fn features(&self, features: &Value) {
+        self.post("/features", features);
+    }
+
+    /// Stores a resource as somebody else would.
+    pub fn put(&self, kind: &str, name: &str, resource: &Value) {
+        let path = format!("/resource/{kind}/{name}");
+        Self::read(&path, self.agent.put(format!("{}{path}", self.address)).send(resource.to_string()));
+    }
+
+    /// Removes a resource as somebody else would.
+    pub fn remove(&self, kind: &str, name: &str) {
+        let path = format!("/resource/{kind}/{name}");
+        Self::read(&path, self.agent.delete(format!("{}{path}", self.address)).call());
+    }
+}
