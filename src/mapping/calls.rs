@@ -147,7 +147,9 @@ impl Resolver<'_> {
         let names = path::members(text.trim_start_matches('{').trim_end_matches('}'));
         let found = names.map_err(|message| (message, None)).and_then(|names| {
             let missing = |(name, known): (String, _)| {
-                (format!("there is no `{name}` here"), did_you_mean(&name, known))
+                let message =
+                    format!("there is no `{name}` in the JSON form of {}", self.message.full_name());
+                (message, did_you_mean(&name, known))
             };
             self.shapes.follow(&names).map_err(missing)
         });
