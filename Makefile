@@ -16,6 +16,7 @@ DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 KUBERNETES = KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/peers/build.sh kubernetes)}"; export KUBEBUILDER_ASSETS
 PROTOS = "$$(tests/peers/build.sh teleport)/teleport-protos" \
 	-mappings mappings/teleport -newer proto/teleport/newer -additions proto/teleport/additions -out proto/teleport/official
+GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --schemas mappings
 # As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
 GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \
 	GOPROXY="$$(go env GOPROXY | sed -E 's/[,|]direct$$//')" go -C tests/peers/teleport
@@ -50,12 +51,17 @@ lint: $(DENY) ## check style, dependencies, and that generated files are current
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(DENY) --locked check bans licenses sources
 	$(PROTOS) -check
+	$(GENERATE) --check
 	unformatted="$$(gofmt -l tests/peers)"; [ -z "$$unformatted" ] || { echo "not gofmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 
 .PHONY: proto
 proto: ## print proto/teleport/official anew, from the Go API module, as far as the mappings reach
 	$(PROTOS)
+
+.PHONY: generate
+generate: ## write docs/kinds and the schemas of mapping files anew, from the mappings
+	$(GENERATE)
 
 .PHONY: bench
 bench: ## run the benchmarks

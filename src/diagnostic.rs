@@ -10,6 +10,14 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// The file's name, without folder and extension.
+    pub fn stem(&self) -> &str {
+        let file = self.name.rsplit('/').next().unwrap_or_default();
+        file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+    }
+}
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -108,13 +116,25 @@ pub fn refused(diagnostics: &[Diagnostic]) -> bool {
 
 /// ``did you mean `x`?`` for the candidate nearest to what was written, if one is near enough to be a slip.
 pub fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(written, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The candidate nearest to what was written, if one is near enough to be a slip.
+pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A common beginning makes names alike, however much of the rest differs; two letters the wrong way round don't.
     const NEAR: f64 = 0.7;
+    const SHARED: f64 = 0.5;
+    let written = written.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| {
-            (strsim::jaro_winkler(&written.to_lowercase(), &candidate.to_lowercase()), candidate)
+        .map(|candidate| (candidate.to_lowercase(), candidate))
+        .filter(|(lower, _)| {
+            let is_near = strsim::jaro_winkler(&written, lower) >= NEAR
+                && strsim::normalized_damerau_levenshtein(&written, lower) >= SHARED;
+            is_near || lower.len() > 2 && strsim::damerau_levenshtein(&written, lower) == 1
         })
-        .filter(|(score, _)| *score >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .max_by(|(a, _), (b, _)| {
+            strsim::jaro_winkler(&written, a).total_cmp(&strsim::jaro_winkler(&written, b))
+        })
+        .map(|(_, candidate)| candidate)
 }

@@ -1,8 +1,10 @@
 //! Keeps Kubernetes custom resources and a remote gRPC API in step, driven by declarative mapping tables.
+pub mod access;
 pub mod app;
 pub mod cli;
 pub mod crd;
 pub mod diagnostic;
+pub mod docs;
 pub mod kube;
 pub mod mapping;
 pub mod ops;

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// What each module may use of this crate, besides itself and `diagnostic`. A path allows all that is below it.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("schema", &[]),
     ("mapping", &["schema"]),
     ("translate", &["mapping", "schema"]),
     ("crd", &["mapping", "schema"]),
+    ("access", &["mapping"]),
+    ("docs", &["mapping", "schema", "translate::repr"]),
     ("target", &["mapping", "schema"]),
     ("kube", &[]),
     ("sync", &["translate", "target", "kube", "mapping"]),
@@ -23,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 const TOP: [&str; 4] = ["cli", "app", "main", "lib"];
 
 /// Modules without input and output, which know nothing of these crates and modules.
-const PURE: [&str; 5] = ["schema", "mapping", "translate", "crd", "sync/decide"];
+const PURE: [&str; 7] = ["schema", "mapping", "translate", "crd", "access", "docs", "sync/decide"];
 const IMPURE: [&str; 11] = [
     "tokio",
     "tonic",

@@ -167,8 +167,11 @@ fn tables(file: &'static [Key]) -> Tables {
     found
 }
 
-fn words(takes: &Takes) -> &'static str {
-    match takes {
+fn words(takes: &Takes) -> String {
+    let text = match takes {
+        // The representations have a section of their own.
+        Takes::Word(words) if words.contains(&"inline") => "a representation",
+        Takes::Word(words) => return format!("`{}`", words.join("` or `")),
         Takes::Text => "string",
         Takes::Texts => "list of strings",
         Takes::Whole => "integer",
@@ -181,8 +184,11 @@ fn words(takes: &Takes) -> &'static str {
         Takes::Map(Takes::Texts) => "lists of strings by name",
         Takes::Map(Takes::Whole) => "integers by name",
         Takes::Map(Takes::Constant) => "strings, booleans or integers by name",
+        Takes::Map(Takes::Any) => "anything by name",
         Takes::Map(_) => "strings by name",
-    }
+        Takes::Any => "anything",
+    };
+    text.to_owned()
 }
 
 /// Rows of Markdown tables with three columns, whose first one begins with this name.

@@ -125,10 +125,11 @@ fn the_definition_has_it_as_a_column_and_lets_nobody_change_it() {
 #[test]
 fn mistakes_in_a_mapping_are_found_where_they_stand() {
     let root = r#"["$.scope"]"#;
+    let missing = "there is no `scop` in the JSON form of teleport.scopes.access.v1.ScopedRole";
     assert_eq!(
         mistakes(root, r#"["$.scop", "$.spec", "$.spec.assignable_scopes"]"#),
         [
-            (r#""$.scop""#.to_owned(), "there is no `scop` here".to_owned()),
+            (r#""$.scop""#.to_owned(), missing.to_owned()),
             (r#""$.spec""#.to_owned(), "`$.spec` can't stand at the root of a custom resource".to_owned()),
             (
                 r#""$.spec.assignable_scopes""#.to_owned(),
@@ -143,7 +144,7 @@ fn mistakes_in_a_mapping_are_found_where_they_stand() {
         found.remove(0)
     };
     let (at, message) = only(r#"{ name = "{name}", scope = "{$.scop}" }"#);
-    assert_eq!((at.as_str(), message.as_str()), (r#""{$.scop}""#, "there is no `scop` here"));
+    assert_eq!((at.as_str(), message.as_str()), (r#""{$.scop}""#, missing));
     let text = "only a string can be put into teleport.scopes.access.v1.GetScopedRoleRequest.scope, and only from one";
     assert_eq!(only(r#"{ name = "{name}", scope = "{$.spec.assignable_scopes}" }"#).1, text);
     assert_eq!(

@@ -2,10 +2,12 @@
 pub mod choose;
 pub mod crds;
 pub mod descriptors;
+pub mod docs;
 pub mod flags;
 pub mod kinds;
 pub mod lint;
 pub mod manifest;
+pub mod rbac;
 pub mod report;
 pub mod run;
 pub mod sandbox;
@@ -48,6 +50,8 @@ enum Command {
     Lint(lint::Args),
     Crds(Choosing<crds::Args>),
     Kinds(Choosing<kinds::Args>),
+    Rbac(rbac::Args),
+    Docs(docs::Args),
     Scaffold(scaffold::Args),
     Sandbox(Choosing<sandbox::Args>),
     /// Print a completion script for a shell
@@ -172,6 +176,14 @@ fn print_to(
             let text = scaffold::run(args, source).map_err(|problems| Mistakes(problems, 1))?;
             streams.out.write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Rbac(args) => match rbac::run(args, &chosen(source, &args.choice)?, &mut streams.out)? {
+            none if none.is_empty() => Ok(ExitCode::SUCCESS),
+            mistakes => Err(Mistakes(mistakes, USAGE).into()),
+        },
+        Command::Docs(args) => {
+            let mappings = source.layers().map_err(|problems| Mistakes(problems, 1))?.concat();
+            Ok(exit_code(docs::run(args, &target(source)?, &mappings, &mut streams.out)?))
         }
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut streams.out);

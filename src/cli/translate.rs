@@ -126,9 +126,10 @@ fn find<'a>(target: &'a Target, json: &Json) -> Found<'a> {
             return Found::Bad(Diagnostic::error("this is missing, or no text").path(member));
         }
     }
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    if group != target.words.group {
-        return Found::Foreign(format!("{name} of {api_version}: its group is not {}", target.words.group));
+    // Without a version it would be the group of Kubernetes' own kinds, which nobody means who writes this one.
+    let (group, of) = (&target.words.group, api_version.split_once('/').map_or("", |(of, _)| of));
+    if of != group && api_version != group {
+        return Found::Foreign(format!("{name} of {api_version}: its group is not {group}"));
     }
     if let Some(kind) = target.kind_of(api_version, name) {
         return Found::Kind(kind);

@@ -1,7 +1,9 @@
 //! CustomResourceDefinitions out of plans, as JSON values. Knows no kind and no Kubernetes type, and does no IO.
+mod jsonschema;
 mod schema;
 mod status;
 
+pub use jsonschema::jsonschema;
 use serde_json::{Value, json};
 
 use crate::mapping::plan::{Kind, Words};

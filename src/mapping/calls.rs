@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value as ProtoValue};
 
+use super::naming::call_meant;
 use super::path;
 use super::plan::{Answer, Assign, Call, Calls, From, Many, Shapes};
 use super::raw::{Document, Node, Table, Text, Value};
@@ -22,6 +23,15 @@ enum Role {
     Write,
     Delete,
 }
+
+/// What a mapping can fill a request with, besides constants.
+const PLACEHOLDERS: [(&str, From); 5] = [
+    ("{name}", From::Name),
+    ("{revision}", From::Revision),
+    ("{resource}", From::Resource),
+    ("{page}", From::Page),
+    ("{page-size}", From::PageSize),
+];
 
 pub(super) struct Resolver<'a> {
     pub document: &'a Document,
@@ -43,9 +53,9 @@ impl Resolver<'_> {
             upsert: self.group(rpc, "upsert", Role::Write),
             delete: self.group(rpc, "delete", Role::Delete),
         };
-        let span = self.document.table.key_span("rpc").unwrap_or(0..0);
+        let Some(span) = self.document.table.key_span("rpc") else { return calls };
         for (what, key) in [("creates", "create"), ("updates", "update")] {
-            if rpc.list("upsert").is_empty() && rpc.list(key).is_empty() {
+            if rpc.get("upsert").is_none() && rpc.get(key).is_none() {
                 let message = format!("nothing here {what} the resource");
                 let help = format!("give `{key}` or `upsert`");
                 self.problems
@@ -64,9 +74,7 @@ impl Resolver<'_> {
         let table = node.table().unwrap_or(&none);
         let name = node.text().or_else(|| table.text("call"))?;
         let Some(method) = self.schema.method(&name.text) else {
-            let calls = self.schema.calls();
-            let help = did_you_mean(&name.text, calls.iter().map(String::as_str));
-            let help = help.or_else(|| Some(NOT_CARRIED.to_owned()));
+            let help = call_meant(&name.text, self.schema).or_else(|| Some(NOT_CARRIED.to_owned()));
             self.error(format!("there is no call `{}`", name.text), name.span, help);
             return None;
         };
@@ -74,43 +82,64 @@ impl Resolver<'_> {
             self.error(format!("`{}` is a stream, not a call", name.text), name.span, None);
             return None;
         }
-        let mut request = self.said(&method.input(), table);
+        let mut request = self.said(&method.input(), table, role);
         let answer = self.answer(&method.output(), table, role, &name)?;
         self.infer(&method.input(), &mut request, role, &answer, &name);
         Some(Call { method, request, answer })
     }
 
     /// The assignments that the mapping says.
-    fn said(&mut self, input: &MessageDescriptor, table: &Table) -> Vec<Assign> {
+    fn said(&mut self, input: &MessageDescriptor, table: &Table, role: Role) -> Vec<Assign> {
         let request = table.table("request");
-        request.entries().filter_map(|(field, node)| self.assign(input, field, node)).collect()
+        request.entries().filter_map(|(field, node)| self.assign(input, field, node, role)).collect()
     }
 
-    fn assign(&mut self, input: &MessageDescriptor, field: &Text, node: &Node) -> Option<Assign> {
+    fn assign(&mut self, input: &MessageDescriptor, field: &Text, node: &Node, role: Role) -> Option<Assign> {
         let to = self.field(input, field)?;
         let last = to.last()?.clone();
         let from = match &node.value {
-            Value::Text(text) if text.starts_with('{') => match text.as_str() {
-                "{name}" => From::Name,
-                "{revision}" => From::Revision,
-                "{resource}" => From::Resource,
-                "{page}" => From::Page,
-                "{page-size}" => From::PageSize,
-                other if other.starts_with("{$") => From::Member(self.member(&last, other, &node.span)?),
-                other => {
-                    let known = ["{name}", "{revision}", "{resource}", "{page}", "{page-size}"];
-                    let help = did_you_mean(other, known);
-                    self.error(
-                        format!("there is no {other} to fill a request with"),
-                        node.span.clone(),
-                        help,
-                    );
-                    return None;
-                }
-            },
+            Value::Text(text) if text.starts_with('{') => self.placeholder(text, &last, role, &node.span)?,
             value => From::Constant(self.constant(&last, value, node.span.clone())?),
         };
         Some(Assign { to, from })
+    }
+
+    /// A word in braces: one that there is, for a call that knows it, and for a field that can take it.
+    fn placeholder(
+        &mut self,
+        word: &str,
+        field: &FieldDescriptor,
+        role: Role,
+        span: &Range<usize>,
+    ) -> Option<From> {
+        if word.starts_with("{$") {
+            return self.member(field, word, span).map(From::Member);
+        }
+        let known = PLACEHOLDERS.iter().find(|(known, _)| *known == word).map(|(_, from)| from.clone());
+        let Some(from) = known else {
+            let help = did_you_mean(word, PLACEHOLDERS.iter().map(|(known, _)| *known));
+            self.error(format!("there is no {word} to fill a request with"), span.clone(), help);
+            return None;
+        };
+        let is_known = match from {
+            From::Page | From::PageSize => role == Role::List,
+            From::Resource => role == Role::Write,
+            _ => role != Role::List,
+        };
+        if !is_known {
+            self.error(format!("this call knows no {word}"), span.clone(), None);
+            return None;
+        }
+        let fits = match from {
+            From::PageSize => is_size(&field.kind()),
+            From::Resource => field.kind().as_message() == Some(self.message),
+            _ => field.kind() == Kind::String,
+        };
+        if !fits || field.is_list() || field.is_map() {
+            self.error(format!("{} can't take {word}", field.full_name()), span.clone(), None);
+            return None;
+        }
+        Some(from)
     }
 
     /// The member of the resource that `{$.…}` names: a text, for a text.
@@ -118,7 +147,9 @@ impl Resolver<'_> {
         let names = path::members(text.trim_start_matches('{').trim_end_matches('}'));
         let found = names.map_err(|message| (message, None)).and_then(|names| {
             let missing = |(name, known): (String, _)| {
-                (format!("there is no `{name}` here"), did_you_mean(&name, known))
+                let message =
+                    format!("there is no `{name}` in the JSON form of {}", self.message.full_name());
+                (message, did_you_mean(&name, known))
             };
             self.shapes.follow(&names).map_err(missing)
         });
@@ -194,8 +225,7 @@ impl Resolver<'_> {
                     self.only(candidates, From::Page, "the token of the page", request, at);
                 }
                 if !said(&From::PageSize, request) {
-                    let candidates =
-                        free(request, |kind| matches!(kind, Kind::Int32 | Kind::Uint32 | Kind::Int64));
+                    let candidates = free(request, is_size);
                     self.only(candidates, From::PageSize, "the size of the page", request, at);
                 }
             }
@@ -215,12 +245,7 @@ impl Resolver<'_> {
             request.push(Assign { to: FieldPath::new(vec![only.clone()]), from });
             return;
         }
-        let word = match from {
-            From::Name => "{name}",
-            From::Resource => "{resource}",
-            From::Page => "{page}",
-            _ => "{page-size}",
-        };
+        let word = PLACEHOLDERS.iter().find(|(_, known)| *known == from).map_or("", |(word, _)| word);
         let names = candidates.iter().map(|field| format!("`{}`", field.name())).collect::<Vec<_>>();
         let message = match names.as_slice() {
             [] => format!("no field of the request of `{}` can take {what}", at.text),
@@ -277,13 +302,13 @@ impl Resolver<'_> {
                     .filter(|f| f.is_list() && f.kind().as_message() == Some(self.message))
                     .collect();
                 let [only] = lists.as_slice() else {
-                    let message = format!(
-                        "the answer of `{}` has {} lists of {}",
-                        at.text,
-                        lists.len(),
-                        self.message.full_name()
-                    );
-                    let help = "say which with `items`".to_owned();
+                    let of = self.message.full_name();
+                    let names = lists.iter().map(|field| format!("`{}`", field.name())).collect::<Vec<_>>();
+                    let message = match names.as_slice() {
+                        [] => format!("the answer of `{}` has no list of {of}", at.text),
+                        _ => format!("the answer of `{}` lists {of} in {}", at.text, names.join(" and ")),
+                    };
+                    let help = "say where the resources are with `items`".to_owned();
                     self.error(message, at.span.clone(), Some(help));
                     return None;
                 };
@@ -291,7 +316,7 @@ impl Resolver<'_> {
             }
         };
         let next = match table.text("next") {
-            Some(next) => Some(self.field(output, &next)?),
+            Some(next) => Some(self.token(output, &next)?),
             None => {
                 let texts: Vec<_> =
                     output.fields().filter(|f| f.kind() == Kind::String && !f.is_list()).collect();
@@ -330,12 +355,31 @@ impl Resolver<'_> {
         Some(fields)
     }
 
+    fn token(&mut self, output: &MessageDescriptor, text: &Text) -> Option<FieldPath> {
+        let path = self.field(output, text)?;
+        let last = path.last()?;
+        if last.kind() != Kind::String || last.is_list() {
+            let message = format!("{} is no string: it can't be the token of a page", last.full_name());
+            self.error(message, text.span.clone(), None);
+            return None;
+        }
+        Some(path)
+    }
+
     fn field(&mut self, message: &MessageDescriptor, text: &Text) -> Option<FieldPath> {
-        FieldPath::resolve(message, &text.text)
-            .map_err(|(name, of)| {
-                self.field_of(&of, &name, &text.span);
-            })
-            .ok()
+        let mut fields: Vec<FieldDescriptor> = Vec::new();
+        let mut at = Some(message.clone());
+        for name in text.text.split('.') {
+            let Some(of) = at else {
+                let last = fields.last().map(FieldDescriptor::full_name).unwrap_or_default();
+                self.error(format!("there are no fields below {last}"), text.span.clone(), None);
+                return None;
+            };
+            let field = self.field_of(&of, name, &text.span)?;
+            at = field.kind().as_message().filter(|_| !field.is_list() && !field.is_map()).cloned();
+            fields.push(field);
+        }
+        Some(FieldPath::new(fields))
     }
 
     fn field_of(
@@ -356,4 +400,9 @@ impl Resolver<'_> {
     fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {
         self.problems.push(Diagnostic::error(message).at(&self.document.source, span).maybe_help(help));
     }
+}
+
+/// What the size of a page can be given in.
+fn is_size(kind: &Kind) -> bool {
+    matches!(kind, Kind::Int32 | Kind::Uint32 | Kind::Int64)
 }

@@ -28,6 +28,8 @@ pub fn explain(kind: &Kind) -> Value {
             "constants": constants,
             "singleton": resource.singleton,
             "requires": resource.requires,
+            "permission": resource.access.permission,
+            "selector": resource.access.selector,
             "spec": spec(resource),
             "metadata": metadata(resource),
         },
@@ -58,16 +60,9 @@ fn metadata(resource: &Resource) -> Value {
 }
 
 fn calls(calls: &Calls) -> Value {
-    let groups = [
-        ("get", &calls.get),
-        ("list", &calls.list),
-        ("create", &calls.create),
-        ("update", &calls.update),
-        ("upsert", &calls.upsert),
-        ("delete", &calls.delete),
-    ];
-    let all = |calls: &Vec<Call>| calls.iter().map(call).collect::<Vec<_>>();
-    groups
+    let all = |calls: &[Call]| calls.iter().map(call).collect::<Vec<_>>();
+    calls
+        .by_name()
         .into_iter()
         .filter(|(_, calls)| !calls.is_empty())
         .map(|(name, calls)| (name.to_owned(), all(calls).into()))

@@ -1,11 +1,16 @@
 //! What can stand in a mapping, in `target.toml` and in `types.toml`: one table of keys drives the check of a file, the
 //! suggestions for a slip, and what is documented of a key.
+use super::errors::Class;
+use super::plan::Way;
+use super::repr;
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
     /// A string.
     Text,
+    /// One of these strings.
+    Word(&'static [&'static str]),
     /// A list of strings.
     Texts,
     /// An integer.
@@ -22,6 +27,8 @@ pub enum Takes {
     Tables(&'static [Key]),
     /// A table of any keys, each with one of these.
     Map(&'static Takes),
+    /// Anything: a part of a document of the target's own.
+    Any,
 }
 
 /// One key.
@@ -65,7 +72,7 @@ static RESOURCE: &[Key] = &[
         Takes::Flag,
         "The API puts its own mark in the place of ours: whoever writes the custom resource claims the only resource.",
     ),
-    key("json", Takes::Text, "`go` or `proto`: whose JSON rules hold, where its package does not say."),
+    key("json", Takes::Word(&["go", "proto"]), "Whose JSON rules hold, where its package does not say."),
     key(
         "spec",
         Takes::Texts,
@@ -73,6 +80,12 @@ static RESOURCE: &[Key] = &[
     ),
     key("root", Takes::Texts, "Members at the root that stand beside `spec` in the custom resource too."),
     key("requires", Takes::Texts, "Features of which the server must have one."),
+    key("permission", Takes::Text, "What the target's roles call it; otherwise its kind."),
+    key(
+        "selector",
+        Takes::Text,
+        "The selector of `access` in target.toml that a role needs beside the rule.",
+    ),
 ];
 
 static KUBERNETES: &[Key] = &[
@@ -134,6 +147,8 @@ pub static TARGET: &[Key] = &[
     required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
     required("limits", Takes::Table(LIMITS), "How much at once."),
     required("conditions", Takes::Table(CONDITIONS), "Condition types and their texts."),
+    key("access", Takes::Table(ACCESS), "The role that the operator needs."),
+    key("absent", Takes::Map(&Takes::Text), "Kinds of resources that have no mapping, and why."),
 ];
 
 static TARGET_KUBERNETES: &[Key] = &[
@@ -157,7 +172,7 @@ static OWNERSHIP: &[Key] =
     &[required("label", Takes::Text, "Its key."), required("value", Takes::Text, "Its value.")];
 
 static CONNECTION: &[Key] = &[
-    required("kind", Takes::Text, "The way in: `grpc` (TLS, and the files below), or `teleport`."),
+    required("kind", Takes::Word(&WAYS), "The way in; the files below are for `grpc`, which is TLS."),
     required("address", Takes::Text, "`host:port`, where no flag says another."),
     key("ca-file", Takes::Text, "grpc: authorities of the server's certificate; otherwise the system's."),
     key("certificate-file", Takes::Text, "grpc: our certificate, with the chain behind it."),
@@ -186,7 +201,21 @@ static FEATURES: &[Key] = &[
     key("version", Takes::Text, "Where the answer gives the server's version."),
 ];
 
-static CODES: Takes = Takes::Map(&Takes::Text);
+static CODES: Takes = Takes::Map(&Takes::Word(&CLASSES));
+
+static CLASSES: [&str; Class::NAMES.len()] = names(&Class::NAMES);
+static WAYS: [&str; Way::NAMES.len()] = names(&Way::NAMES);
+
+/// The words of a table of words.
+const fn names<T, const N: usize>(of: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut at = 0;
+    while at < N {
+        names[at] = of[at].0;
+        at += 1;
+    }
+    names
+}
 
 static ERRORS: &[Key] = &[
     key("any", CODES, "For all operations."),
@@ -225,6 +254,28 @@ static SAYS: &[Key] = &[
     required("message", Takes::Text, "Text; {error} stands for the error's."),
 ];
 
+static ACCESS: &[Key] = &[
+    required("document", Takes::Any, "The role without its rules."),
+    required("rules", Takes::Text, "JSONPath of its list of rules."),
+    required("rule", Takes::Any, "A rule: {permission} and {verbs} stand for those of a resource."),
+    required("verbs", Takes::Table(VERBS), "What a role must allow for each of the calls."),
+    key("within", Takes::Text, "JSONPath of the table that selectors are put into."),
+    key(
+        "selectors",
+        Takes::Map(&Takes::Any),
+        "Selectors of all resources of a type, by the member that holds them.",
+    ),
+];
+
+static VERBS: &[Key] = &[
+    key("get", Takes::Texts, "For reading one."),
+    key("list", Takes::Texts, "For reading all."),
+    key("create", Takes::Texts, "For creating."),
+    key("update", Takes::Texts, "For replacing what is there."),
+    key("upsert", Takes::Texts, "For creating or replacing."),
+    key("delete", Takes::Texts, "For deleting."),
+];
+
 /// How types are written.
 pub static TYPES: &[Key] = &[
     key("json", Takes::Table(JSON), "Whose JSON rules hold by package."),
@@ -237,13 +288,23 @@ pub static TYPES: &[Key] = &[
 
 static JSON: &[Key] = &[key("go", Takes::Texts, "Packages whose messages Go's encoding/json reads.")];
 
+static REPRS: [&str; repr::NAMES.len() + 1] = {
+    let mut words = ["inline"; repr::NAMES.len() + 1];
+    let mut at = 0;
+    while at < repr::NAMES.len() {
+        words[at] = repr::NAMES[at];
+        at += 1;
+    }
+    words
+};
+
 static TYPE_RULE: Takes = Takes::Table(&[
-    required("repr", Takes::Text, "A representation."),
+    required("repr", Takes::Word(&REPRS), "A representation."),
     key("words", Takes::Map(&Takes::Whole), "enum-words: accepted strings."),
     key("bools", Takes::Map(&Takes::Whole), "enum-words: accepted booleans."),
     key("renumber", Takes::Map(&Takes::Whole), "enum-words: numbers that become other ones."),
     key("numbers", Takes::Flag, "enum-words: whether numbers are accepted; they are unless this is false."),
     key("print", Takes::Map(&Takes::Constant), "enum-words: what is written for a number."),
-    key("fold", Takes::Text, "enum-words: `case` or `case-and-spaces` are looked over."),
-    key("unknown", Takes::Text, "`warn`: an unknown word is the zero value, with a warning."),
+    key("fold", Takes::Word(&["case", "case-and-spaces"]), "enum-words: what is looked over in strings."),
+    key("unknown", Takes::Word(&["warn"]), "An unknown word is the zero value, with a warning."),
 ]);

@@ -2,15 +2,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use prost_reflect::{Kind as ProtoKind, MessageDescriptor};
+use prost_reflect::MessageDescriptor;
 
 use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
-use super::plan::{Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shapes, Spec, TOP};
+use super::plan::{
+    Access, Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shapes, Spec, TOP,
+};
 use super::raw::{Document, Table, Text};
 use super::repr::Json;
-use super::shape::{self, Rule, Word};
+use super::shape::{self, At, Problem, Rule, Word};
 use super::types::Types;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
@@ -55,18 +57,18 @@ impl Build<'_> {
         let mut rules = self.rules(fields);
         rules.extend(self.identifying());
         let resolved = shape::resolve(&message, json, self.context.types, &rules);
-        for (span, message, help) in resolved.problems {
-            let span = span.or_else(|| table.text("message").map(|text| text.span)).unwrap_or(0..0);
-            self.error(message, span, help);
+        for problem in resolved.problems {
+            self.report(problem, table);
         }
         let shapes = resolved.shapes;
-        self.check_secrets(fields, &shapes);
+        self.check_sub_kind(table, &shapes);
         let preserve = self.preserve(fields, &shapes);
         let spec = self.spec(table, &shapes);
         let root = self.root(table, &shapes);
         let metadata = self.metadata(table, &shapes);
         let requires = self.requires(table);
         let singleton = table.text("name").map(|name| name.text);
+        let access = self.access(table);
         let unmarked = self.unmarked(table);
         let calls = Resolver {
             document: self.document,
@@ -77,7 +79,7 @@ impl Build<'_> {
             problems: self.problems,
         }
         .calls(self.document.table.table("rpc"));
-        let name = self.file_stem();
+        let name = self.document.source.stem().to_owned();
         let (spec, metadata) = (spec?, metadata?);
         Some(Resource {
             name,
@@ -91,12 +93,41 @@ impl Build<'_> {
             calls,
             preserve,
             requires,
+            access,
         })
     }
 
-    fn file_stem(&self) -> String {
-        let file = self.document.source.name.rsplit('/').next().unwrap_or_default();
-        file.strip_suffix(".toml").unwrap_or(file).to_owned()
+    /// A rule of `types.toml` is wrong once, however many fields it is for.
+    fn report(&mut self, problem: Problem, table: &Table) {
+        let is_of_types = matches!(problem.at, At::Types(..));
+        let own = || Arc::clone(&self.document.source);
+        let (source, span) = match problem.at {
+            At::Rule(span) => (own(), span),
+            At::Types(source, span) => (source, span),
+            At::Message => (own(), table.text("message").map_or(0..0, |text| text.span)),
+        };
+        let at = Some((Arc::clone(&source), span.clone()));
+        let is_known =
+            |known: &Diagnostic| known.at == at && (is_of_types || known.message == problem.message);
+        if !self.problems.iter().any(is_known) {
+            let diagnostic = Diagnostic::error(problem.message).at(&source, span);
+            self.problems.push(diagnostic.maybe_help(problem.help));
+        }
+    }
+
+    /// What the target's roles must say for it: its kind, unless the mapping says otherwise.
+    fn access(&mut self, table: &Table) -> Access {
+        let known = self.context.target.table("access").table("selectors").entries();
+        let known: Vec<_> = known.map(|(name, _)| name.text.as_str()).collect();
+        if let Some(text) = table.text("selector").filter(|text| !known.contains(&text.text.as_str())) {
+            let help = did_you_mean(&text.text, known);
+            self.error(format!("target.toml has no selector `{}`", text.text), text.span, help);
+        }
+        let text = |key| table.text(key).map(|text| text.text);
+        Access {
+            permission: text("permission").or_else(|| text("kind")).unwrap_or_default(),
+            selector: text("selector"),
+        }
     }
 
     fn message(&mut self, name: &Text) -> Option<MessageDescriptor> {
@@ -110,16 +141,11 @@ impl Build<'_> {
         found
     }
 
-    fn json(&mut self, table: &Table, message: &MessageDescriptor) -> Json {
-        let by_package = self.context.types.json(message);
-        let Some(text) = table.text("json") else { return by_package };
-        match text.text.as_str() {
-            "go" => Json::Go,
-            "proto" => Json::Proto,
-            other => {
-                self.error(format!("`json` takes go or proto, not `{other}`"), text.span, None);
-                by_package
-            }
+    fn json(&self, table: &Table, message: &MessageDescriptor) -> Json {
+        match table.text("json") {
+            Some(text) if text.text == "go" => Json::Go,
+            Some(_) => Json::Proto,
+            None => self.context.types.json(message),
         }
     }
 
@@ -154,18 +180,6 @@ impl Build<'_> {
         texts.filter(|text| text.text.starts_with("{$")).filter_map(rule).collect()
     }
 
-    fn check_secrets(&mut self, fields: &Table, shapes: &Shapes) {
-        let secret = shapes.0.iter().flat_map(|shape| &shape.members).filter(|member| member.rules.secret);
-        let wrong: Vec<_> = secret
-            .filter(|member| member.field.kind() != ProtoKind::String)
-            .map(|member| member.field.full_name().to_owned())
-            .collect();
-        for name in wrong {
-            let span = fields.get("secret").map_or(0..0, |node| node.span.clone());
-            self.error(format!("a secret must be a string, and {name} is none"), span, None);
-        }
-    }
-
     fn preserve(&mut self, fields: &Table, shapes: &Shapes) -> Vec<FieldPath> {
         let texts = fields.texts("preserve");
         texts.iter().filter_map(|text| self.member_path(shapes, text)).map(|(path, _)| path).collect()
@@ -183,8 +197,12 @@ impl Build<'_> {
         match shapes.follow(&names) {
             Ok((path, member)) => Some((path, member.clone())),
             Err((missing, known)) => {
-                let help = did_you_mean(&missing, known);
-                self.error(format!("there is no `{missing}` here"), text.span.clone(), help);
+                let of = shapes.root().message.full_name();
+                let message = match known.is_empty() {
+                    false => format!("there is no `{missing}` in the JSON form of {of}"),
+                    true => format!("there is nothing below a list or a single value to call `{missing}`"),
+                };
+                self.error(message, text.span.clone(), did_you_mean(&missing, known));
                 None
             }
         }
@@ -193,9 +211,7 @@ impl Build<'_> {
     fn spec(&mut self, table: &Table, shapes: &Shapes) -> Option<Spec> {
         let said = table.texts("spec");
         if said.is_empty() {
-            let text = Text { text: "$.spec".to_owned(), span: table.text("message")?.span };
-            let (_, member) = self.member_path(shapes, &text)?;
-            return Some(Spec::Member(member.json));
+            return self.usual_spec(shapes, table.text("message")?.span);
         }
         let members: Vec<_> = said
             .iter()
@@ -203,6 +219,18 @@ impl Build<'_> {
             .map(|(_, member)| member.json)
             .collect();
         (members.len() == said.len()).then_some(Spec::Root(members))
+    }
+
+    fn usual_spec(&mut self, shapes: &Shapes, span: Range<usize>) -> Option<Spec> {
+        const USUAL: &str = "spec";
+        let root = shapes.root();
+        if let Some(member) = root.member(USUAL) {
+            return Some(Spec::Member(member.json.clone()));
+        }
+        let known: Vec<_> = root.members.iter().map(|member| format!("$.{}", member.json)).collect();
+        let help = format!("say with `spec` which of these make it up: {}", known.join(", "));
+        self.error(format!("{} has no `{USUAL}`", root.message.full_name()), span, Some(help));
+        None
     }
 
     /// Of many, one without a mark can't be told from somebody else's.
@@ -249,17 +277,19 @@ impl Build<'_> {
             self.error("this message has no metadata that is known".to_owned(), span, Some(help));
             return None;
         };
-        let mut at = |key: &str| {
-            let name = style.text(key)?.text;
-            let field = message.get_field_by_name(&name);
-            if field.is_none() {
-                let (of, span) = (message.full_name(), table.text("message").map_or(0..0, |text| text.span));
-                let message = format!("target.toml says that the {key} of {of} is `{name}`, which it lacks");
-                self.error(message, span, None);
-            }
-            Some(member.path.join(field?))
+        let at = |key: &str| {
+            let name = style.text(key)?;
+            Some(member.path.join(message.get_field_by_name(&name.text)?))
         };
-        let namespace = at("namespace").zip(table.text("namespace").map(|text| text.text));
+        let namespace = match (at("namespace"), table.text("namespace")) {
+            (Some(field), Some(text)) => Some((field, text.text)),
+            (None, Some(text)) => {
+                let message = format!("{} has no field for a namespace", message.full_name());
+                self.error(message, text.span, None);
+                None
+            }
+            _ => None,
+        };
         Some(Metadata {
             json: member.json.clone(),
             name: at("name")?,
@@ -301,7 +331,8 @@ impl Build<'_> {
         if versions.is_empty() {
             versions.push("v1".to_owned());
         }
-        let columns = table.list("columns").iter().filter_map(|node| self.column(node.table()?)).collect();
+        let columns = table.list("columns").iter();
+        let columns = columns.filter_map(|node| self.column(node.table()?, resource)).collect();
         let kubernetes = Kubernetes {
             group: self.context.group.to_owned(),
             kind,
@@ -315,7 +346,7 @@ impl Build<'_> {
         Some(Kind { kubernetes, constants: self.constants(table, resource), resource: Arc::clone(resource) })
     }
 
-    fn column(&mut self, table: &Table) -> Option<Column> {
+    fn column(&mut self, table: &Table, resource: &Resource) -> Option<Column> {
         let path = table.text("path")?;
         let names = match path::members(&path.text) {
             Ok(names) => names,
@@ -324,11 +355,32 @@ impl Build<'_> {
                 return None;
             }
         };
+        self.check_column(&names, &path, resource);
         Some(Column {
             name: table.text("name")?.text,
             path: names.iter().map(|name| format!(".{name}")).collect(),
             description: table.text("description")?.text,
         })
+    }
+
+    /// A column shows a member of the custom resource: of its specification as the resource has it, or of what all objects
+    /// have.
+    fn check_column(&mut self, names: &[String], path: &Text, resource: &Resource) {
+        let below = match (names, &resource.spec) {
+            ([first, below @ ..], Spec::Root(_)) if first == "spec" => below,
+            ([first, ..], Spec::Member(_)) if first == "spec" => names,
+            ([first, ..], _) if first == "metadata" || first == "status" => return,
+            ([first, ..], _) if resource.root.contains(first) => names,
+            _ => {
+                let help = Some("it starts with $.spec, $.metadata or $.status".to_owned());
+                self.error("this is no place in a custom resource".to_owned(), path.span.clone(), help);
+                return;
+            }
+        };
+        let text = below.iter().fold("$".to_owned(), |path, name| format!("{path}['{name}']"));
+        if !below.is_empty() {
+            self.member_path(&resource.shapes, &Text { text, span: path.span.clone() });
+        }
     }
 
     /// Kind, sub-kind and version: members of that name at the root, where the message has them.
@@ -341,6 +393,15 @@ impl Build<'_> {
             Some(Constant { json: json.to_owned(), value: text?.text, field })
         });
         constants.collect()
+    }
+
+    /// The constant that tells resources of one kind apart must be in them.
+    fn check_sub_kind(&mut self, table: &Table, shapes: &Shapes) {
+        let Some(text) = table.text("sub-kind") else { return };
+        if shapes.root().member("sub_kind").is_none() {
+            let message = format!("{} has no sub-kind", shapes.root().message.full_name());
+            self.error(message, text.span, None);
+        }
     }
 
     fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::grammar;
 use super::kind::{self, Context};
 use super::plan::{Kind, Target};
-use super::raw::{self, Document};
+use super::raw::{self, Document, Node, Table};
 use super::target;
 use super::types::{self, Types};
 use crate::diagnostic::{Diagnostic, Source, refused};
@@ -25,15 +25,29 @@ const TYPES_FILE: &str = "types.toml";
 /// All diagnostics, when at least one is an error.
 pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let mut mappings = documents(layers, None, grammar::MAPPING, &mut problems);
+    let target = resolve(layers, schema, &mut problems);
+    problems.sort_by_key(|problem| problem.at.as_ref().map(|(source, at)| (source.name.clone(), at.start)));
+    match target {
+        Some(target) if !refused(&problems) => Ok((target, problems)),
+        _ => Err(problems),
+    }
+}
+
+/// None where what is wrong keeps the rest from being looked at.
+fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnostic>) -> Option<Target> {
+    let mut mappings = documents(layers, None, grammar::MAPPING, problems);
     drop_replaced(&mut mappings);
-    let types = all_types(layers, schema, &mut problems);
-    let Some(target_file) = last_target(layers, &mut problems) else { return Err(problems) };
-    let common = target::resolve(&target_file, schema, &mut problems);
+    let types = all_types(layers, schema, problems);
+    let target_file = last_target(layers, problems)?;
+    // Whatever is wrong with the files that all mappings build on would be wrong with each of them.
+    let common = target::resolve(&target_file, schema, problems)?;
+    if types.is_broken {
+        return None;
+    }
     let kubernetes = target_file.table.table("kubernetes");
     let word = |key| kubernetes.text(key).map(|text| text.text).unwrap_or_default();
     let (group, prefix) = (word("group"), word("kind-prefix"));
-    let features = common.iter().flat_map(|common| common.features.paths.keys().cloned()).collect();
+    let features = common.features.paths.keys().cloned().collect();
     let context = Context {
         schema,
         types: &types,
@@ -44,20 +58,16 @@ pub fn load(layers: &[Vec<Source>], schema: &Schema) -> Result<(Target, Vec<Diag
     };
     let mut kinds: Vec<(usize, Kind)> = Vec::new();
     for (index, (_, document)) in mappings.iter().enumerate() {
-        kinds.extend(kind::resolve(document, &context, &mut problems).into_iter().map(|kind| (index, kind)));
+        kinds.extend(kind::resolve(document, &context, problems).into_iter().map(|kind| (index, kind)));
     }
-    let kinds = replace(kinds, &mappings, &mut problems);
-    collisions(&kinds, &mappings, &mut problems);
-    match common {
-        Some(common) if !refused(&problems) => {
-            let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
-            kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
-            let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
-            let target::Common { words, ownership, connection, features, errors, limits } = common;
-            Ok((Target { name, words, ownership, connection, features, errors, limits, kinds }, problems))
-        }
-        _ => Err(problems),
-    }
+    let kinds = replace(kinds, &mappings, problems);
+    collisions(&kinds, &mappings, problems);
+    not_absent(&kinds, &target_file, problems);
+    let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
+    kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
+    let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
+    let target::Common { words, ownership, connection, features, errors, limits, role, absent } = common;
+    Some(Target { name, words, ownership, connection, features, errors, limits, role, absent, kinds })
 }
 
 /// The files of that name, or those without a name of their own: the mappings; each with its layer.
@@ -154,15 +164,39 @@ fn collisions(kinds: &[(usize, Kind)], mappings: &[(usize, Document)], problems:
             let Some(other) = taken.insert(name, &k.kind) else { continue };
             let message = format!("the name `{name}` of {} is also one of {other}", k.kind);
             let document = &mappings[*index].1;
-            let at = kind_span(document, &k.kind);
+            let at = name_span(document, &k.kind, name);
             let help = "give `short-names` or `plural`";
             problems.push(Diagnostic::error(message).at(&document.source, at).help(help));
         }
     }
 }
 
+/// What is said to have no mapping must have none.
+fn not_absent(kinds: &[(usize, Kind)], target: &Document, problems: &mut Vec<Diagnostic>) {
+    let is_mapped = |name: &str| {
+        let mut constants = kinds.iter().flat_map(|(_, kind)| &kind.constants);
+        constants.any(|constant| constant.json == "kind" && constant.value == name)
+    };
+    for (name, _) in target.table.table("absent").entries().filter(|(name, _)| is_mapped(&name.text)) {
+        let message = format!("`{}` has a mapping", name.text);
+        problems.push(Diagnostic::error(message).at(&target.source, name.span.clone()));
+    }
+}
+
+/// Where a name of a kind stands: itself if it is written, else the kind.
+fn name_span(document: &Document, kind: &str, name: &str) -> Range<usize> {
+    let is_kind = |table: &&Table| table.text("kind").is_some_and(|text| text.text == kind);
+    let table = document.table.list("kubernetes").iter().filter_map(Node::table).find(is_kind);
+    let names = table
+        .into_iter()
+        .flat_map(|table| table.texts("short-names").into_iter().chain(table.text("plural")));
+    let written = names.filter(|text| text.text == name).map(|text| text.span).next();
+    written.unwrap_or_else(|| kind_span(document, kind))
+}
+
+/// Where a kind stands; the last time, if it does so twice.
 fn kind_span(document: &Document, kind: &str) -> Range<usize> {
     let kinds = document.table.list("kubernetes").iter();
     let texts = kinds.filter_map(|node| node.table()?.text("kind"));
-    texts.filter(|text| text.text == kind).map(|text| text.span).next().unwrap_or(0..0)
+    texts.filter(|text| text.text == kind).map(|text| text.span).next_back().unwrap_or(0..0)
 }

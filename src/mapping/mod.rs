@@ -5,6 +5,7 @@ mod discover;
 pub mod errors;
 pub mod explain;
 pub mod grammar;
+pub mod json_schema;
 mod kind;
 mod lint;
 mod naming;

@@ -1,4 +1,22 @@
-//! Names of a Kubernetes kind, by the rules that the official operator's generator has.
+//! Names: those of a Kubernetes kind, by the rules that the official operator's generator has, and that of a call that was
+//! probably meant.
+use crate::diagnostic::did_you_mean;
+use crate::schema::Schema;
+
+/// What to say of a call that there is not: a method of the same service, else one of the same name, else a service.
+pub(super) fn call_meant(written: &str, schema: &Schema) -> Option<String> {
+    let (service, method) = written.split_once('/')?;
+    let calls = schema.calls();
+    let of_service = calls.iter().filter(|call| call.split_once('/').is_some_and(|(of, _)| of == service));
+    let methods: Vec<&str> = of_service.map(String::as_str).collect();
+    if !methods.is_empty() {
+        return did_you_mean(written, methods);
+    }
+    let of_name = calls.iter().find(|call| call.split_once('/').is_some_and(|(_, name)| name == method));
+    let services = calls.iter().filter_map(|call| Some(call.split_once('/')?.0));
+    of_name.map(|call| format!("did you mean `{call}`?")).or_else(|| did_you_mean(service, services))
+}
+
 /// Plural name of a kind, given the prefix that all kinds start with: English plural, before a version at the end.
 pub(super) fn plural(kind: &str, prefix: &str) -> String {
     let name = kind.strip_prefix(prefix).unwrap_or(kind);

@@ -13,6 +13,9 @@ pub enum Step {
 
 /// Reads a path. `Err` says what is wrong with it.
 pub fn parse(text: &str) -> Result<Vec<Step>, String> {
+    if !text.starts_with('$') {
+        return Err("a JSONPath starts with `$`".to_owned());
+    }
     let query = parse_json_path(text).map_err(|_| "this is no JSONPath".to_owned())?;
     query.segments.iter().map(step).collect()
 }
@@ -23,7 +26,7 @@ fn step(segment: &Segment) -> Result<Step, String> {
             Ok(Step::Member(name.trim_matches(['\'', '"']).to_owned()))
         }
         Segment::Selector(Selector::Wildcard) => Ok(Step::Each),
-        other => Err(format!("only members and [*] can be used here, not `{other}`")),
+        _ => Err("only members and [*] can be used in this path".to_owned()),
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Target {
     pub errors: Errors,
     /// How much at once.
     pub limits: Limits,
+    /// The role that the operator needs, where the target has such a thing.
+    pub role: Option<Role>,
+    /// Kinds of resources that have no mapping, and why.
+    pub absent: BTreeMap<String, String>,
     /// One for each Kubernetes kind, by name.
     pub kinds: Vec<Arc<Kind>>,
 }
@@ -161,6 +165,32 @@ pub struct AnswerPath {
     pub entry: Option<(String, FieldPath)>,
 }
 
+/// The role that the operator needs in the target: a document of the target's own, which gets a rule for each permission.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// The role without rules.
+    pub document: serde_json::Value,
+    /// The members that lead to its list of rules.
+    pub rules: Vec<String>,
+    /// A rule; `{permission}` and `{verbs}` stand in it for those of a resource.
+    pub rule: serde_json::Value,
+    /// What a role must allow for each of the calls, by the name that mappings use.
+    pub verbs: BTreeMap<String, Vec<String>>,
+    /// The members that lead to the object that selectors are put into.
+    pub within: Vec<String>,
+    /// Selectors of all resources of a type, by the member that holds them.
+    pub selectors: BTreeMap<String, serde_json::Value>,
+}
+
+/// What the target's roles must say for a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// What a rule calls it.
+    pub permission: String,
+    /// The selector that the role needs beside the rule.
+    pub selector: Option<String>,
+}
+
 /// How much at once.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -260,6 +290,8 @@ pub struct Resource {
     pub preserve: Vec<FieldPath>,
     /// Features of which the server must have one; none: always.
     pub requires: Vec<String>,
+    /// What the target's roles must say for it.
+    pub access: Access,
 }
 
 /// Members at the root of every custom resource.
@@ -325,6 +357,18 @@ impl Calls {
     /// What a new resource is made with: a call that fails on an existing name, where there is one.
     pub fn creating(&self) -> &[Call] {
         if self.create.is_empty() { &self.upsert } else { &self.create }
+    }
+
+    /// All of them by the names that mappings use, those that there are none of included.
+    pub fn by_name(&self) -> [(&'static str, &[Call]); 6] {
+        [
+            ("get", &self.get),
+            ("list", &self.list),
+            ("create", &self.create),
+            ("update", &self.update),
+            ("upsert", &self.upsert),
+            ("delete", &self.delete),
+        ]
     }
 
     /// What an existing resource is replaced with: a conditional call, where there is one.

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::grammar::{Key, Takes};
-use crate::diagnostic::{Diagnostic, Source, did_you_mean};
+use crate::diagnostic::{Diagnostic, Source, did_you_mean, nearest};
 
 /// A string and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub enum Value {
     List(Vec<Node>),
     /// A table.
     Table(Table),
-    /// A float or a time, with TOML's name for it.
+    /// A float or a time, with TOML's name for it; also what is malformed, once that is reported.
     Other(&'static str),
 }
 
@@ -57,19 +58,26 @@ pub struct Document {
     pub source: Arc<Source>,
     /// Its content.
     pub table: Table,
+    /// Whether it is TOML at all.
+    pub is_sound: bool,
 }
 
 /// Reads a file by a grammar. What is malformed is reported and left out.
 pub fn read(source: Arc<Source>, grammar: &[Key], problems: &mut Vec<Diagnostic>) -> Document {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
+    let is_sound = errors.is_empty();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         problems.push(Diagnostic::error(error.message().to_owned()).at(&source, span));
     }
     let mut table = table(root.get_ref());
+    // What a parser makes of the rest after a mistake is not what somebody meant.
+    if !is_sound {
+        return Document { source, table: Table::default(), is_sound };
+    }
     let mut check = Check { source: Arc::clone(&source), problems };
     check.table(&mut table, grammar, 0..0, "this file");
-    Document { source, table }
+    Document { source, table, is_sound }
 }
 
 fn table(from: &DeTable<'_>) -> Table {
@@ -113,21 +121,37 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn table(&mut self, table: &mut Table, keys: &[Key], span: Range<usize>, what: &str) {
+        let mut meant = Vec::new();
         table.entries.retain_mut(|(name, value)| match keys.iter().find(|key| key.name == name.text) {
-            Some(key) => self.value(value, key.takes, &name.text),
+            Some(key) => {
+                if !self.value(value, key.takes, &name.text) {
+                    value.value = Value::Other("malformed value");
+                }
+                true
+            }
             None => {
-                let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
-                let near = did_you_mean(&name.text, known.iter().copied());
-                let help = near.unwrap_or_else(|| format!("known here: {}", known.join(", ")));
-                let message = format!("unknown key `{}`", name.text);
-                self.problems.push(Diagnostic::error(message).at(&self.source, name.span.clone()).help(help));
+                meant.extend(self.unknown(name, keys));
                 false
             }
         });
-        for key in keys.iter().filter(|key| key.required && table.get(key.name).is_none()) {
+        let is_missing = |key: &&Key| table.get(key.name).is_none() && !meant.contains(&key.name);
+        for key in keys.iter().filter(|key| key.required).filter(is_missing) {
             let message = format!("`{}` is missing in {what}", key.name);
             self.problems.push(Diagnostic::error(message).at(&self.source, span.clone()).help(key.doc));
         }
+    }
+
+    /// Reports a key that is not known, and gives the one that was probably meant.
+    fn unknown(&mut self, name: &Text, keys: &[Key]) -> Option<&'static str> {
+        let known = || keys.iter().map(|key| key.name);
+        let near = nearest(&name.text, known());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", known().collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("unknown key `{}`", name.text);
+        self.problems.push(Diagnostic::error(message).at(&self.source, name.span.clone()).help(help));
+        near
     }
 
     /// Whether the value is well formed; what is not is reported.
@@ -136,7 +160,23 @@ impl Check<'_> {
         match (&mut node.value, takes) {
             (Value::Text(_), Takes::Text | Takes::Constant)
             | (Value::Whole(_), Takes::Whole | Takes::Constant)
-            | (Value::Flag(_), Takes::Flag | Takes::Constant) => true,
+            | (Value::Flag(_), Takes::Flag | Takes::Constant)
+            | (_, Takes::Any) => true,
+            (Value::Text(word), Takes::Word(words)) => {
+                let is_known = words.contains(&word.as_str());
+                if !is_known {
+                    let message = format!("`{name}` can't be `{word}`");
+                    let help = did_you_mean(word, words.iter().copied());
+                    let help = help.unwrap_or_else(|| format!("it takes {}", words.join(", ")));
+                    self.problems.push(Diagnostic::error(message).at(&self.source, span).help(help));
+                }
+                is_known
+            }
+            (Value::List(items), Takes::Calls(_) | Takes::Tables(_)) if items.is_empty() => {
+                let message = format!("`{name}` is empty");
+                self.problems.push(Diagnostic::error(message).at(&self.source, span));
+                false
+            }
             (Value::List(items), Takes::Texts) => {
                 items.retain_mut(|item| self.value(item, Takes::Text, name));
                 true
@@ -165,7 +205,13 @@ impl Check<'_> {
             }
             (found, _) => {
                 let message = format!("`{name}` takes {}, not {}", expects(takes), found.type_name());
-                self.problems.push(Diagnostic::error(message).at(&self.source, span));
+                let help = match (found, takes) {
+                    (Value::Text(text), Takes::Texts | Takes::Calls(_)) => {
+                        Some(format!("write it as a list: [{text:?}]"))
+                    }
+                    _ => None,
+                };
+                self.problems.push(Diagnostic::error(message).at(&self.source, span).maybe_help(help));
                 false
             }
         }
@@ -174,7 +220,7 @@ impl Check<'_> {
 
 fn expects(takes: Takes) -> &'static str {
     match takes {
-        Takes::Text => "a string",
+        Takes::Text | Takes::Word(_) => "a string",
         Takes::Texts => "a list of strings",
         Takes::Whole => "an integer",
         Takes::Flag => "true or false",
@@ -182,6 +228,7 @@ fn expects(takes: Takes) -> &'static str {
         Takes::Calls(_) => "a list of calls",
         Takes::Table(_) | Takes::Map(_) => "a table",
         Takes::Tables(_) => "a list of tables",
+        Takes::Any => "anything",
     }
 }
 
@@ -253,6 +300,20 @@ impl Node {
         match &self.value {
             Value::Text(text) => Some(Text { text: text.clone(), span: self.span.clone() }),
             _ => None,
+        }
+    }
+
+    /// The value in JSON, with its keys in order.
+    pub fn json(&self) -> Json {
+        match &self.value {
+            Value::Text(text) => Json::from(text.as_str()),
+            Value::Whole(number) => Json::from(*number),
+            Value::Flag(flag) => Json::from(*flag),
+            Value::List(items) => items.iter().map(Self::json).collect(),
+            Value::Table(table) => {
+                table.entries().map(|(name, node)| (name.text.clone(), node.json())).collect()
+            }
+            Value::Other(_) => Json::Null,
         }
     }
 

@@ -176,7 +176,7 @@ impl Form {
     }
 }
 
-/// The names that `repr = "…"` takes, `inline` included, which is no representation of a value but of its place.
+/// The names that `repr = "…"` takes, besides `inline`, which is no representation of a value but of its place.
 pub const NAMES: [&str; 16] = [
     "bool-word",
     "duration-words",

@@ -2,14 +2,15 @@
 //! mapping hold for it. A message is resolved once for each set of rules that reaches it.
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::path::Step;
 use super::plan::{Many, Member, MessageShape, Rules, Shape, ShapeId, Shapes};
 use super::repr::{Form, Json, Repr};
-use super::types::{Types, Written};
-use crate::diagnostic::did_you_mean;
+use super::types::{Rule as TypeRule, Types, Written};
+use crate::diagnostic::{Source, did_you_mean};
 use crate::schema::{FieldOptions, FieldPath};
 
 /// What a mapping says of the members at a path.
@@ -39,7 +40,24 @@ type Followed = (usize, usize);
 /// Shapes with what went wrong: rules that name nothing, and types that have no form.
 pub(super) struct Resolved {
     pub shapes: Shapes,
-    pub problems: Vec<(Option<Range<usize>>, String, Option<String>)>,
+    pub problems: Vec<Problem>,
+}
+
+/// Something that went wrong.
+pub(super) struct Problem {
+    pub at: At,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// Where a problem stands.
+pub(super) enum At {
+    /// In `[fields]` of the mapping.
+    Rule(Range<usize>),
+    /// In `types.toml`.
+    Types(Arc<Source>, Range<usize>),
+    /// It is the message's own.
+    Message,
 }
 
 pub(super) fn resolve(message: &MessageDescriptor, json: Json, types: &Types, rules: &[Rule]) -> Resolved {
@@ -61,12 +79,12 @@ pub(super) fn resolve(message: &MessageDescriptor, json: Json, types: &Types, ru
         let known = build.nearest.remove(&(rule.span.start, *reached)).unwrap_or_default();
         let help = did_you_mean(missing, known.iter().map(String::as_str));
         let message = format!("there is no `{missing}` in the JSON form of {}", message.full_name());
-        build.problems.push((Some(rule.span.clone()), message, help));
+        build.problems.push(Problem { at: At::Rule(rule.span.clone()), message, help });
     }
     for (rule, reached) in rules.iter().zip(&build.reached).filter(written) {
         if matches!(rule.steps.get(*reached), Some(Step::Each)) {
             let message = "`[*]` stands for the elements of a list or map, and this is neither".to_owned();
-            build.problems.push((Some(rule.span.clone()), message, None));
+            build.problems.push(Problem { at: At::Rule(rule.span.clone()), message, help: None });
         }
     }
     Resolved { shapes: Shapes(build.shapes), problems: build.problems }
@@ -82,10 +100,14 @@ struct Build<'a> {
     nearest: BTreeMap<(usize, usize), Vec<String>>,
     memo: HashMap<(String, Vec<Followed>), ShapeId>,
     shapes: Vec<MessageShape>,
-    problems: Vec<(Option<Range<usize>>, String, Option<String>)>,
+    problems: Vec<Problem>,
 }
 
 impl Build<'_> {
+    fn problem(&mut self, at: At, message: String, help: Option<String>) {
+        self.problems.push(Problem { at, message, help });
+    }
+
     fn message(&mut self, message: &MessageDescriptor, rules: Vec<Followed>) -> ShapeId {
         let memo = (message.full_name().to_owned(), rules.clone());
         if let Some(known) = self.memo.get(&memo) {
@@ -153,9 +175,9 @@ impl Build<'_> {
         }
     }
 
-    fn inlined(&self, options: &FieldOptions, written: Option<&Written>) -> bool {
+    fn inlined(&self, options: &FieldOptions, rule: Option<&TypeRule>) -> bool {
         let embedded = self.json == Json::Go && options.embed && options.json_key() == Some("");
-        embedded || matches!(written, Some(Written::Inline))
+        embedded || rule.is_some_and(|rule| matches!(rule.written, Written::Inline))
     }
 
     /// None where Go's rules give the field no JSON form.
@@ -186,7 +208,10 @@ impl Build<'_> {
             }
             match word {
                 Word::Omit => here.omit = true,
-                Word::Secret => here.secret = true,
+                Word::Secret => {
+                    here.secret = true;
+                    self.check_secret(field, *rule);
+                }
                 Word::Present => here.present = true,
                 Word::Server => here.server = true,
                 Word::Fixed => here.fixed = true,
@@ -195,13 +220,24 @@ impl Build<'_> {
         (here, below)
     }
 
+    fn check_secret(&mut self, field: &FieldDescriptor, rule: usize) {
+        let is_text = match field.kind() {
+            Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind() == Kind::String,
+            kind => kind == Kind::String,
+        };
+        if !is_text {
+            let message = format!("a secret must be a string, and {} is none", field.full_name());
+            self.problem(At::Rule(self.rules[rule].span.clone()), message, None);
+        }
+    }
+
     /// How many values the field has and what each is; none where it has no JSON form, which is reported unless the
     /// member is not for users anyway.
     fn value(
         &mut self,
         field: &FieldDescriptor,
         options: &FieldOptions,
-        written: Option<&Written>,
+        written: Option<&TypeRule>,
         below: Vec<Followed>,
         rules: Rules,
     ) -> Option<(Many, Shape)> {
@@ -222,17 +258,15 @@ impl Build<'_> {
         &mut self,
         field: &FieldDescriptor,
         options: &FieldOptions,
-        written: Option<&Written>,
+        rule: Option<&TypeRule>,
         below: Vec<Followed>,
         rules: Rules,
     ) -> Option<Shape> {
-        match written.map(|written| written.repr(field)) {
-            Some(Ok(repr)) => return Some(Shape::Repr(repr)),
-            Some(Err(message)) => {
-                self.problems.push((None, message, None));
-                return None;
-            }
-            None => {}
+        if let Some(rule) = rule {
+            let repr = rule.written.repr(field).map_err(|message| {
+                self.problem(At::Types(Arc::clone(&rule.source), rule.span.clone()), message, None);
+            });
+            return repr.ok().map(Shape::Repr);
         }
         let plain = |form| Some(Shape::Repr(Repr { form, within: None }));
         let Kind::Message(message) = field.kind() else { return plain(Form::Plain(self.json)) };
@@ -250,7 +284,7 @@ impl Build<'_> {
             name if has_no_form(name) && !rules.omit && !rules.server => {
                 let message = format!("{} has no JSON form here: {name}", field.full_name());
                 let help = "leave it out with `omit`".to_owned();
-                self.problems.push((None, message, Some(help)));
+                self.problem(At::Message, message, Some(help));
                 None
             }
             name if has_no_form(name) => None,

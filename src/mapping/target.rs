@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::errors::{CODES, Class, Errors, Operation};
+use super::naming::call_meant;
 use super::path;
 use super::plan::{
-    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Says, Way, Words,
+    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Way, Words,
 };
 use super::raw::{Document, Table, Text};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
-use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
 /// What `target.toml` says; none where it lacks something, which is reported.
 pub(super) struct Common {
@@ -21,6 +22,8 @@ pub(super) struct Common {
     pub features: Features,
     pub errors: Errors,
     pub limits: Limits,
+    pub role: Option<Role>,
+    pub absent: BTreeMap<String, String>,
 }
 
 pub(super) fn resolve(
@@ -30,7 +33,10 @@ pub(super) fn resolve(
 ) -> Option<Common> {
     let mut build = Build { document, schema, problems };
     let (features, errors) = (build.features(), build.errors());
-    let (limits, connection) = (build.limits(), build.connection());
+    let (limits, role, connection) = (build.limits(), build.role(), build.connection());
+    build.check_metadata();
+    let absent = document.table.table("absent").entries();
+    let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
     Some(Common {
         words: words(&document.table)?,
         ownership: ownership(&document.table)?,
@@ -38,6 +44,8 @@ pub(super) fn resolve(
         features,
         errors,
         limits: limits?,
+        role,
+        absent,
     })
 }
 
@@ -94,44 +102,84 @@ impl Build<'_> {
         let mut paths = BTreeMap::new();
         for (name, _) in table.table("paths").entries() {
             let places = table.table("paths").texts(&name.text);
-            let places = places.iter().filter_map(|text| self.answer_path(&answer, text)).collect();
-            paths.insert(name.text.clone(), places);
+            let places = places.iter().filter_map(|text| self.answer_path(&answer, text, &Kind::Bool));
+            paths.insert(name.text.clone(), places.collect());
         }
-        let cluster = table.text("cluster").and_then(|text| self.answer_path(&answer, &text));
-        let version = table.text("version").and_then(|text| self.answer_path(&answer, &text));
+        let mut text = |key| self.answer_path(&answer, &table.text(key)?, &Kind::String);
+        let (cluster, version) = (text("cluster"), text("version"));
         Features { call, paths, cluster, version }
+    }
+
+    fn role(&mut self) -> Option<Role> {
+        let table = self.document.table.get("access")?.table()?.clone();
+        let mut way = |key: &str| self.members(&table.text(key)?);
+        let (rules, within) = (way("rules"), way("within"));
+        let selectors = table.table("selectors").entries();
+        let selectors = selectors.map(|(name, node)| (name.text.clone(), node.json())).collect();
+        let verbs = table.table("verbs").entries();
+        let verbs = verbs.map(|(call, _)| {
+            let verbs = table.table("verbs").texts(&call.text).into_iter();
+            (call.text.clone(), verbs.map(|verb| verb.text).collect())
+        });
+        Some(Role {
+            document: table.get("document")?.json(),
+            rules: rules?,
+            rule: table.get("rule")?.json(),
+            verbs: verbs.collect(),
+            within: within.unwrap_or_default(),
+            selectors,
+        })
+    }
+
+    /// The fields that metadata styles name must be there; a message that is not there is another interface's.
+    fn check_metadata(&mut self) {
+        for (name, style) in self.document.table.table("metadata").entries() {
+            let (Some(message), Some(style)) = (self.schema.message(&name.text), style.table()) else {
+                continue;
+            };
+            for text in style.entries().filter_map(|(_, node)| node.text()) {
+                self.fields(&message, &mut std::iter::once(text.text.clone()), &text);
+            }
+        }
+    }
+
+    fn members(&mut self, text: &Text) -> Option<Vec<String>> {
+        let names = path::members(&text.text);
+        names.map_err(|message| self.error(message, text.span.clone(), None)).ok()
     }
 
     fn call(&mut self, name: &Text) -> Option<MethodDescriptor> {
         let found = self.schema.method(&name.text);
         if found.is_none() {
-            let calls = self.schema.calls();
-            let help = did_you_mean(&name.text, calls.iter().map(String::as_str));
+            let help = call_meant(&name.text, self.schema);
             self.error(format!("there is no call `{}`", name.text), name.span.clone(), help);
         }
         found
     }
 
-    /// A JSONPath over field names; the step after a map is a key of it.
-    fn answer_path(&mut self, answer: &MessageDescriptor, text: &Text) -> Option<AnswerPath> {
-        let names = match path::members(&text.text) {
-            Ok(names) => names,
-            Err(message) => {
-                self.error(message, text.span.clone(), None);
-                return None;
-            }
-        };
-        let mut names = names.into_iter();
+    /// A JSONPath over field names to a value of that type; the step after a map is a key of it.
+    fn answer_path(&mut self, answer: &MessageDescriptor, text: &Text, wanted: &Kind) -> Option<AnswerPath> {
+        let mut names = self.members(text)?.into_iter();
         let to = self.fields(answer, &mut names, text)?;
-        let Some(map) = to.last().filter(|field| field.is_map()).cloned() else {
-            return Some(AnswerPath { to: FieldPath::new(to), entry: None });
-        };
-        let key = names.next()?;
-        let below = match map.kind().as_message()?.map_entry_value_field().kind().as_message() {
-            Some(value) => self.fields(value, &mut names, text)?,
-            None => Vec::new(),
-        };
-        Some(AnswerPath { to: FieldPath::new(to), entry: Some((key, FieldPath::new(below))) })
+        let mut last = to.last()?.clone();
+        let mut entry = None;
+        if let (true, Kind::Message(map)) = (last.is_map(), last.kind())
+            && let Some(key) = names.next()
+        {
+            last = map.map_entry_value_field();
+            let below = match last.kind() {
+                Kind::Message(value) => self.fields(&value, &mut names, text)?,
+                _ => Vec::new(),
+            };
+            last = below.last().cloned().unwrap_or(last);
+            entry = Some((key, FieldPath::new(below)));
+        }
+        if last.kind() != *wanted || last.is_list() || names.next().is_some() {
+            let wanted = if *wanted == Kind::Bool { "a boolean" } else { "a string" };
+            self.error(format!("this does not lead to {wanted}"), text.span.clone(), None);
+            return None;
+        }
+        Some(AnswerPath { to: FieldPath::new(to), entry })
     }
 
     /// The fields that the names lead through, up to the first map.
@@ -184,10 +232,6 @@ impl Build<'_> {
                 self.error(format!("there is no gRPC code `{}`", name.text), name.span.clone(), help);
             }
             let class = Class::NAMES.iter().find(|(class, _)| *class == text.text).map(|(_, class)| *class);
-            if class.is_none() {
-                let help = did_you_mean(&text.text, Class::NAMES.iter().map(|(name, _)| *name));
-                self.error(format!("there is no class `{}`", text.text), text.span, help);
-            }
             if let (Some(code), Some(class)) = (code.and_then(|code| i32::try_from(code).ok()), class) {
                 codes.push((code, class));
             }
@@ -208,13 +252,7 @@ impl Build<'_> {
     fn connection(&mut self) -> Option<Connection> {
         let table = self.document.table.table("connection");
         let (kind, address) = (table.text("kind")?, table.text("address")?.text);
-        let Some((_, way)) = Way::NAMES.into_iter().find(|(name, _)| *name == kind.text) else {
-            let names = Way::NAMES.map(|(name, _)| name);
-            let help = did_you_mean(&kind.text, names);
-            let message = format!("`kind` takes {}, not `{}`", names.join(" or "), kind.text);
-            self.error(message, kind.span, help);
-            return None;
-        };
+        let (_, way) = Way::NAMES.into_iter().find(|(name, _)| *name == kind.text)?;
         if way != Way::Grpc {
             for (name, _) in table.entries().filter(|(name, _)| !["kind", "address"].contains(&&*name.text)) {
                 self.error(format!("`{}` is for the kind grpc alone", name.text), name.span.clone(), None);

@@ -1,19 +1,30 @@
 //! `types.toml`: how types are written in JSON where that does not follow from their descriptors.
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::raw::{Document, Node, Table, Text, Value};
 use super::repr::{self, EnumWords, Fold, Form, Json, Printed, Repr, Unknown};
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::{Diagnostic, Source, did_you_mean};
 use crate::schema::{FieldOptions, Schema};
 
 /// The rules of `types.toml`, by what they are for.
 #[derive(Debug, Default)]
 pub(super) struct Types {
     go: Vec<String>,
-    rules: BTreeMap<(&'static str, String), Written>,
+    rules: BTreeMap<(&'static str, String), Rule>,
+    /// Whether a file of them is no TOML.
+    pub is_broken: bool,
+}
+
+/// How a type is written, and where the file says so.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub written: Written,
+    pub source: Arc<Source>,
+    pub span: Range<usize>,
 }
 
 /// How a type is written.
@@ -31,7 +42,13 @@ impl Written {
     /// The representation for a field. `Err` says what the representation is for.
     pub fn repr(&self, field: &FieldDescriptor) -> Result<Repr, String> {
         match self {
-            Self::Words(words) => Ok(Repr { form: Form::EnumWords(Arc::clone(words)), within: None }),
+            Self::Words(words) if matches!(field.kind(), Kind::Enum(_)) => {
+                Ok(Repr { form: Form::EnumWords(Arc::clone(words)), within: None })
+            }
+            Self::Words(_) => Err(format!(
+                "`enum-words` can't be the representation of {}: it is for an enum",
+                field.full_name()
+            )),
             Self::Named(name, unknown) => repr::named(name, field, *unknown).map_err(|expected| {
                 format!("`{name}` can't be the representation of {}: it is for {expected}", field.full_name())
             }),
@@ -44,7 +61,7 @@ const BY: [&str; 5] = ["field", "customtype", "casttype", "message", "enum"];
 
 impl Types {
     /// The rule for a field: the most special one there is.
-    pub fn written(&self, field: &FieldDescriptor, options: &FieldOptions) -> Option<&Written> {
+    pub fn written(&self, field: &FieldDescriptor, options: &FieldOptions) -> Option<&Rule> {
         let of_kind = match field.kind() {
             Kind::Message(message) => Some(("message", message.full_name().to_owned())),
             Kind::Enum(found) => Some(("enum", found.full_name().to_owned())),
@@ -67,13 +84,14 @@ impl Types {
 
 /// Reads a `types.toml` on top of what other ones say: a rule for the same type replaces theirs.
 pub(super) fn read(document: &Document, schema: &Schema, types: &mut Types, problems: &mut Vec<Diagnostic>) {
+    types.is_broken |= !document.is_sound;
     types.go.extend(document.table.table("json").texts("go").into_iter().map(|text| text.text));
     for by in BY {
         for (name, node) in document.table.table(by).entries() {
             let Some(table) = node.table() else { continue };
             exists(by, name, document, schema, problems);
-            if let Some(written) = rule(table, document, problems) {
-                types.rules.insert((by, name.text.clone()), written);
+            if let Some(rule) = rule(table, document) {
+                types.rules.insert((by, name.text.clone()), rule);
             }
         }
     }
@@ -95,36 +113,21 @@ fn exists(by: &str, name: &Text, document: &Document, schema: &Schema, problems:
     }
 }
 
-fn rule(table: &Table, document: &Document, problems: &mut Vec<Diagnostic>) -> Option<Written> {
+fn rule(table: &Table, document: &Document) -> Option<Rule> {
     let name = table.text("repr")?;
-    let mut choice = |key: &str, known: &[&str]| {
-        let text = table.text(key)?;
-        let found = known.iter().position(|word| *word == text.text);
-        if found.is_none() {
-            let message = format!("`{key}` takes {}, not `{}`", known.join(" or "), text.text);
-            problems.push(Diagnostic::error(message).at(&document.source, text.span));
-        }
-        found
-    };
-    let unknown = if choice("unknown", &["warn"]).is_some() { Unknown::Warn } else { Unknown::Refuse };
-    let fold = match choice("fold", &["case", "case-and-spaces"]) {
-        Some(0) => Fold::Case,
+    let word = |key| table.text(key).map(|text| text.text);
+    let unknown = if word("unknown").is_some() { Unknown::Warn } else { Unknown::Refuse };
+    let fold = match word("fold").as_deref() {
+        Some("case") => Fold::Case,
         Some(_) => Fold::CaseAndSpaces,
         None => Fold::Exact,
     };
-    match name.text.as_str() {
-        "inline" => Some(Written::Inline),
-        "enum-words" => Some(Written::Words(Arc::new(words(table, fold, unknown)))),
-        known if repr::NAMES.contains(&known) => Some(Written::Named(name.text, unknown)),
-        other => {
-            let names = repr::NAMES.into_iter().chain(["inline"]);
-            let help = did_you_mean(other, names.clone())
-                .unwrap_or_else(|| format!("there are {}", names.collect::<Vec<_>>().join(", ")));
-            let message = format!("there is no representation `{other}`");
-            problems.push(Diagnostic::error(message).at(&document.source, name.span).help(help));
-            None
-        }
-    }
+    let written = match name.text.as_str() {
+        "inline" => Written::Inline,
+        "enum-words" => Written::Words(Arc::new(words(table, fold, unknown))),
+        _ => Written::Named(name.text, unknown),
+    };
+    Some(Rule { written, source: Arc::clone(&document.source), span: name.span })
 }
 
 fn words(table: &Table, fold: Fold, unknown: Unknown) -> EnumWords {

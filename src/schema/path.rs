@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
 /// Fields from the outermost to the one meant; empty means the message itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,23 +12,6 @@ impl FieldPath {
     /// The path through these fields.
     pub fn new(fields: Vec<FieldDescriptor>) -> Self {
         Self(fields)
-    }
-
-    /// Resolves names separated by dots, each a proto field name; `Err` gives the name that is no field, and the
-    /// message that lacks it.
-    pub fn resolve(message: &MessageDescriptor, names: &str) -> Result<Self, (String, MessageDescriptor)> {
-        let mut fields: Vec<FieldDescriptor> = Vec::new();
-        let mut at = Some(message.clone());
-        for name in names.split('.') {
-            let here = at.clone().or_else(|| fields.last().map(|f| f.parent_message().clone()));
-            let field = at.and_then(|message| message.get_field_by_name(name));
-            let Some(field) = field else {
-                return Err((name.to_owned(), here.unwrap_or_else(|| message.clone())));
-            };
-            at = field.kind().as_message().cloned();
-            fields.push(field);
-        }
-        Ok(Self(fields))
     }
 
     /// Whether it is the message itself.

@@ -81,10 +81,8 @@ pub fn print(rules: Rules, kind: &Kind, value: &Value) -> Json {
 /// # Errors
 /// What is no string, with how to make a scalar one.
 pub fn text(json: &Json) -> Result<String, Refusal> {
-    let quote = match json {
-        Json::Bool(_) | Json::Number(_) => Some(format!("put it in quotes: \"{json}\"")),
-        _ => None,
-    };
+    // What was written is not known here: YAML reads `yes` as true, and `0777` as 511.
+    let quote = (json.is_boolean() || json.is_number()).then(|| "put it in quotes".to_owned());
     json.as_str().map(str::to_owned).ok_or_else(|| Refusal::new("a string").help(quote))
 }
 

@@ -8,7 +8,6 @@ use fastrand::Rng;
 use prost_reflect::{DynamicMessage, MapKey, Value};
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::plan::{Answer, Ownership, Resource, Target};
-use teleport_operator::schema::FieldPath;
 use teleport_operator::sync::decide::Failure;
 use teleport_operator::target::gate::Write;
 use teleport_operator::target::proof::{Vacant, is_marked};
@@ -260,7 +259,7 @@ fn roles(resource: &Resource, message: &DynamicMessage) -> Vec<String> {
     if resource.name != "user" {
         return Vec::new();
     }
-    let path = FieldPath::resolve(&resource.message, "Spec.Roles").expect("users have roles");
+    let (path, _) = resource.shapes.follow(&["spec", "roles"].map(str::to_owned)).expect("users have roles");
     let found = path.get(message);
     let texts = found.iter().filter_map(|value| value.as_list()).flatten().filter_map(Value::as_str);
     texts.map(str::to_owned).collect()

@@ -1,0 +1,138 @@
+//! `docs`: writes the pages of all kinds and the schemas of mapping files, or says which of them are not current.
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::manifest;
+use crate::diagnostic::Source;
+use crate::docs::{file_name, index, page};
+use crate::mapping::json_schema::json_schemas;
+use crate::mapping::plan::{Kind, Target};
+
+/// The folder of the kinds' pages, beside their list.
+const PAGES: &str = "kinds";
+
+/// Write reference pages of all kinds, and JSON Schemas of mapping files
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true, id = "output", args = ["dir", "schemas"])]
+pub struct Args {
+    /// Write the list of kinds (kinds.md) and a page for each (kinds/KIND.md) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Take the pages' examples from the manifests in this folder
+    #[arg(long, value_name = "DIR", requires = "dir")]
+    pub examples: Option<PathBuf>,
+    /// Write JSON Schemas of mapping files, for editors, into this folder
+    #[arg(long, value_name = "DIR")]
+    pub schemas: Option<PathBuf>,
+    /// Write nothing; list the files that are not as they should be
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Writes the files, or checks them. True: all is as it should be now.
+///
+/// # Errors
+/// When a file can't be read or written.
+pub fn run(args: &Args, target: &Target, mappings: &[Source], out: &mut impl Write) -> io::Result<bool> {
+    let mut files = BTreeMap::new();
+    if let Some(dir) = &args.dir {
+        files.extend(pages(dir, args.examples.as_deref(), target, mappings)?);
+    }
+    if let Some(dir) = &args.schemas {
+        for (name, schema) in json_schemas() {
+            files.insert(dir.join(name), format!("{schema:#}\n"));
+        }
+    }
+    if !args.check {
+        write(&files)?;
+    }
+    let mut wrong = stale(&files)?;
+    if let Some(dir) = &args.dir {
+        wrong.extend(left_over(&dir.join(PAGES), &files)?);
+    }
+    wrong.iter().try_for_each(|wrong| writeln!(out, "{wrong}"))?;
+    Ok(wrong.is_empty())
+}
+
+fn pages(
+    dir: &Path,
+    examples: Option<&Path>,
+    target: &Target,
+    mappings: &[Source],
+) -> io::Result<BTreeMap<PathBuf, String>> {
+    let examples = examples.map(manifests).transpose()?.unwrap_or_default();
+    let mut files = BTreeMap::from([(dir.join("kinds.md"), index(target, PAGES, mappings))]);
+    for kind in &target.kinds {
+        let mapping = mappings.iter().rev().find(|source| source.stem() == kind.resource.name);
+        let example = examples.iter().find(|example| is_of(kind, target, example));
+        let text = page(target, kind, mapping, example.map(|example| example.source.text.as_str()));
+        files.insert(dir.join(PAGES).join(file_name(kind)), text);
+    }
+    Ok(files)
+}
+
+/// A file of manifests.
+struct Example {
+    source: Arc<Source>,
+    objects: Vec<Value>,
+}
+
+fn manifests(dir: &Path) -> io::Result<Vec<Example>> {
+    let mut paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    let examples = paths.into_iter().filter(|path| path.extension().is_some_and(|found| found == "yaml"));
+    let example = |path: PathBuf| {
+        let source = Arc::new(Source { name: path.display().to_string(), text: fs::read_to_string(&path)? });
+        let objects = manifest::parse(&source).documents.into_iter().map(|document| document.json).collect();
+        Ok(Example { source, objects })
+    };
+    examples.map(example).collect()
+}
+
+fn is_of(kind: &Kind, target: &Target, example: &Example) -> bool {
+    let text = |object: &Value, member: &str| object[member].as_str().unwrap_or_default().to_owned();
+    example.objects.iter().any(|object| {
+        let found = target.kind_of(&text(object, "apiVersion"), &text(object, "kind"));
+        found.is_some_and(|found| found.kubernetes.kind == kind.kubernetes.kind)
+    })
+}
+
+fn write(files: &BTreeMap<PathBuf, String>) -> io::Result<()> {
+    for (path, text) in files {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+fn stale(files: &BTreeMap<PathBuf, String>) -> io::Result<Vec<String>> {
+    let mut stale = Vec::new();
+    for (path, text) in files {
+        match fs::read_to_string(path) {
+            Ok(found) if found == *text => {}
+            Ok(_) => stale.push(format!("{} is not current", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                stale.push(format!("{} is missing", path.display()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(stale)
+}
+
+/// Pages of kinds that there are no longer: nobody's to keep, but not ours to remove.
+fn left_over(dir: &Path, files: &BTreeMap<PathBuf, String>) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| !files.contains_key(path));
+    paths.sort();
+    Ok(paths.iter().map(|path| format!("{} is of no kind: remove it", path.display())).collect())
+}

@@ -1,0 +1,96 @@
+//! The page of one Kubernetes kind.
+use crate::diagnostic::Source;
+use crate::mapping::plan::{Call, Kind, Target};
+
+use super::fields::{Fields, fields};
+use super::{GENERATED, code, codes, fenced, table};
+
+/// The page of a kind. `mapping` is the file that it comes from, `example` a manifest; what is absent is left out.
+pub fn page(target: &Target, kind: &Kind, mapping: Option<&Source>, example: Option<&str>) -> String {
+    let mut page = format!("{GENERATED}# {}\n\n", kind.kubernetes.kind);
+    page += &introduction(target, kind);
+    page += &table(["", ""], &facts(target, kind, mapping));
+    if let Some(example) = example {
+        page += &format!("## Example\n\n{}", fenced("yaml", example));
+    }
+    page += &format!(
+        "## Calls\n\nWhere there are several, the next is tried when the server has none of that name.\n\n{}",
+        calls(kind)
+    );
+    page += &specification(&fields(&kind.resource));
+    page
+}
+
+fn introduction(target: &Target, kind: &Kind) -> String {
+    let resource = &kind.resource;
+    let constants: Vec<String> =
+        kind.constants.iter().map(|constant| format!("{} `{}`", constant.json, constant.value)).collect();
+    let mut text = format!(
+        "Stands for a resource of {} with {} (message `{}`).\n",
+        target.name,
+        constants.join(", "),
+        resource.message.full_name()
+    );
+    if let Some(name) = &resource.singleton {
+        text += &format!("There is only one, and it is named `{name}`.\n");
+    }
+    if resource.unmarked {
+        text += "It keeps no mark of its owner: the object takes it as it is, whoever wrote it before.\n";
+    }
+    text += "\n";
+    text
+}
+
+fn facts(target: &Target, kind: &Kind, mapping: Option<&Source>) -> Vec<[String; 2]> {
+    let (kubernetes, resource) = (&kind.kubernetes, &kind.resource);
+    let row = |name: &str, value: String| [name.to_owned(), value];
+    let versions: Vec<String> =
+        kubernetes.versions.iter().map(|version| format!("{}/{version}", kubernetes.group)).collect();
+    let names = [&kubernetes.plural, &kubernetes.singular].into_iter().chain(&kubernetes.short_names);
+    let mut rows = vec![row("API versions", codes(&versions)), row("Names for kubectl", codes(names))];
+    if !resource.requires.is_empty() {
+        rows.push(row("The server must have", codes(&resource.requires).replace(", ", " or ")));
+    }
+    rows.push(row("Deleting it", deleting(&resource.calls.delete)));
+    if target.role.is_some() {
+        let access = &resource.access;
+        let selector = access.selector.as_ref().map(|name| format!(", and `{name}`")).unwrap_or_default();
+        rows.push(row("In the operator's role", format!("a rule for `{}`{selector}", access.permission)));
+    }
+    rows.extend(mapping.map(|mapping| row("Mapping", code(&mapping.name))));
+    rows
+}
+
+/// What becomes of the resource when the object is deleted.
+pub(super) fn deleting(calls: &[Call]) -> String {
+    match calls.first() {
+        Some(call) => format!("calls `{}`", call.method.name()),
+        None => "leaves the resource".to_owned(),
+    }
+}
+
+fn calls(kind: &Kind) -> String {
+    let full = |call: &Call| format!("{}/{}", call.method.parent_service().full_name(), call.method.name());
+    let rows: Vec<[String; 2]> = kind
+        .resource
+        .calls
+        .by_name()
+        .into_iter()
+        .filter(|(_, calls)| !calls.is_empty())
+        .map(|(name, calls)| [name.to_owned(), codes(&calls.iter().map(full).collect::<Vec<_>>())])
+        .collect();
+    table(["To", "Call"], &rows)
+}
+
+fn specification(fields: &Fields) -> String {
+    let mut text = format!("## Fields\n\n{}", table(["Path", "Type", "Takes", "Notes"], &fields.rows));
+    if !fields.omitted.is_empty() {
+        text += "These fields of the resource are no part of the custom resource:\n\n";
+        for (path, is_kept) in &fields.omitted {
+            let kept = if *is_kept { " (an update keeps what the server has)" } else { "" };
+            text += &format!("- `{path}`{kept}\n");
+        }
+        text += "\n";
+    }
+    text.trim_end().to_owned() + "\n"
+}

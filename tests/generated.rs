@@ -1,0 +1,273 @@
+//! Files that are made from the plans and from the grammar of mappings: they are current, and they say what is so.
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use teleport_operator::cli::choose::Choice;
+use teleport_operator::cli::rbac::Side;
+use teleport_operator::cli::{crds, docs, rbac};
+use teleport_operator::mapping::json_schema::json_schemas;
+use teleport_operator::mapping::{self, plan::Target};
+use teleport_operator::translate::desired;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn target() -> Target {
+    mapping::embedded().expect("the embedded mappings are sound")
+}
+
+fn made(dir: &Path, check: bool) -> docs::Args {
+    docs::Args {
+        dir: Some(dir.join("docs")),
+        examples: Some(root().join("examples/teleport")),
+        schemas: Some(dir.join("mappings")),
+        check,
+    }
+}
+
+/// Whether all is as it should be, and what is printed.
+fn run(args: &docs::Args) -> (bool, String) {
+    let mut out = Vec::new();
+    let is_current = docs::run(args, &target(), &mapping::embedded_sources(), &mut out).expect("files");
+    (is_current, String::from_utf8(out).expect("UTF-8"))
+}
+
+#[test]
+fn what_is_kept_here_is_current() {
+    let (is_current, said) = run(&made(root(), true));
+    assert!(is_current, "run `make generate`:\n{said}");
+}
+
+#[test]
+fn what_is_not_current_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (check, write) = (made(folder.path(), true), made(folder.path(), false));
+    let (is_current, said) = run(&check);
+    assert!(!is_current && said.contains("docs/kinds.md is missing"), "{said}");
+    assert_eq!(run(&write), (true, String::new()));
+    assert_eq!(run(&check), (true, String::new()));
+
+    let pages = folder.path().join("docs/kinds");
+    let page = fs::read_dir(&pages).expect("pages").next().expect("a page").expect("an entry").path();
+    fs::write(&page, "old").expect("written");
+    fs::write(pages.join("of-a-former-kind.md"), "").expect("written");
+    let (is_current, said) = run(&check);
+    let expected = [page.display().to_string() + " is not current", "is of no kind: remove it".to_owned()];
+    assert!(!is_current && expected.iter().all(|line| said.contains(line)), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+#[test]
+fn a_page_has_all_fields_of_its_kind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(&made(folder.path(), false));
+    let target = target();
+    for kind in &target.kinds {
+        let path = folder.path().join("docs/kinds").join(teleport_operator::docs::file_name(kind));
+        let page = fs::read_to_string(&path).expect("a page of every kind");
+        let schema = teleport_operator::crd::jsonschema(kind, &target.words, &kind.kubernetes.versions[0]);
+        let mut paths = Vec::new();
+        members("spec", &schema["properties"]["spec"], &mut paths);
+        assert!(!paths.is_empty());
+        for path in paths {
+            assert!(page.contains(&format!("| `{path}` |")), "{}: {path}", kind.kubernetes.kind);
+        }
+        assert!(page.contains("## Example\n"), "{}", kind.kubernetes.kind);
+    }
+}
+
+/// Paths as the pages write them.
+fn members(at: &str, schema: &Value, into: &mut Vec<String>) {
+    let each = [("items", "[]"), ("additionalProperties", ".*")];
+    for (below, step) in each.iter().filter(|(below, _)| schema[*below]["properties"].is_object()) {
+        members(&format!("{at}{step}"), &schema[*below], into);
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{at}.{name}");
+        into.push(path.clone());
+        members(&path, schema, into);
+    }
+}
+
+/// Schemas of manifests by API version and kind, as `crds` prints them.
+fn manifest_schemas() -> BTreeMap<(String, String), Validator> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = crds::Args {
+        kinds: Vec::new(),
+        output: crds::Format::Jsonschema,
+        dir: Some(folder.path().to_owned()),
+    };
+    assert_eq!(crds::run(&args, &target(), &mut Vec::new()).expect("files"), []);
+    let read = |path: PathBuf| {
+        let schema: Value = serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON");
+        let constant = |member: &str| text(&schema["properties"][member]["const"]);
+        ((constant("apiVersion"), constant("kind")), jsonschema::validator_for(&schema).expect("a schema"))
+    };
+    fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| read(entry.expect("an entry").path()))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
+
+#[test]
+fn editors_take_every_example_and_vector() {
+    let schemas = manifest_schemas();
+    let target = target();
+    assert_eq!(schemas.len(), target.kinds.iter().map(|kind| kind.kubernetes.versions.len()).sum::<usize>());
+    let mut checked = 0;
+    for (name, mut manifest) in examples().into_iter().chain(vectors()) {
+        let of = (text(&manifest["apiVersion"]), text(&manifest["kind"]));
+        let Some(schema) = schemas.get(&of) else { continue };
+        let kind = target.kind_of(&of.0, &of.1).expect("a kind with a schema");
+        // The vectors are about specifications: they have names that nobody could give to the only one of its kind.
+        if let Some(only) = &kind.resource.singleton {
+            manifest["metadata"]["name"] = json!(only);
+        }
+        // What is dropped with a warning, an editor may well underline.
+        if !desired(kind, &target.words, &target.ownership, &manifest).diagnostics.is_empty() {
+            continue;
+        }
+        let problems: Vec<_> =
+            schema.iter_errors(&manifest).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(problems.is_empty(), "{name}: {problems:?}");
+        checked += 1;
+    }
+    assert!(checked > 100, "{checked}");
+}
+
+#[test]
+fn editors_see_slips_in_manifests() {
+    let schemas = manifest_schemas();
+    let seen = |change: fn(&mut Value)| {
+        let (_, mut manifest) = examples()
+            .into_iter()
+            .find(|(_, manifest)| manifest["spec"]["allow"].is_object())
+            .expect("an example with rules");
+        let schema = &schemas[&(text(&manifest["apiVersion"]), text(&manifest["kind"]))];
+        assert!(schema.is_valid(&manifest));
+        change(&mut manifest);
+        !schema.is_valid(&manifest)
+    };
+    assert!(seen(|manifest| manifest["spec"]["alow"] = json!({})), "an unknown member");
+    assert!(seen(|manifest| manifest["spec"]["allow"] = json!([])), "a list for an object");
+    assert!(seen(|manifest| manifest["specs"] = json!({})), "an unknown member at the root");
+    assert!(seen(|manifest| drop(manifest.as_object_mut().expect("an object").remove("metadata"))));
+    assert!(!seen(|manifest| manifest["spec"]["allow"] = Value::Null), "null is absence");
+}
+
+fn examples() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join("examples/teleport")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let documents: Vec<Value> =
+            serde_saphyr::from_multiple(&fs::read_to_string(&path).expect("a file")).expect("YAML");
+        found.extend(documents.into_iter().map(|document| (path.display().to_string(), document)));
+    }
+    found
+}
+
+/// Custom resources of the conformance vectors, the good ones.
+fn vectors() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join("tests/vectors")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let is_wanted = path.extension().is_some_and(|extension| extension == "json")
+            && path.file_stem().is_some_and(|stem| stem != "bad");
+        if !is_wanted {
+            continue;
+        }
+        let vectors: Vec<Value> =
+            serde_json::from_str(&fs::read_to_string(&path).expect("a file")).expect("JSON");
+        let name = |vector: &Value| format!("{}: {}", path.display(), vector["name"]);
+        found.extend(vectors.iter().map(|vector| (name(vector), vector["cr"].clone())));
+    }
+    found
+}
+
+/// The schema of a mapping file, by its name.
+fn mapping_schema(file: &str) -> Validator {
+    let name = match file {
+        "target.toml" => "schema.target.json",
+        "types.toml" => "schema.types.json",
+        _ => "schema.json",
+    };
+    let schemas = json_schemas();
+    let (_, schema) = schemas.iter().find(|(found, _)| *found == name).expect("a schema");
+    jsonschema::validator_for(schema).expect("a schema")
+}
+
+#[test]
+fn editors_take_every_mapping_and_see_slips_in_it() {
+    for source in mapping::embedded_sources() {
+        let file = source.name.rsplit('/').next().expect("a name");
+        let mut mapping: Value = toml::from_str(&source.text).expect("TOML");
+        let schema = mapping_schema(file);
+        let problems: Vec<_> = schema.iter_errors(&mapping).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{file}: {problems:?}");
+        mapping["unknown"] = json!({});
+        assert!(!schema.is_valid(&mapping), "{file}: an unknown table");
+    }
+    let slip = |text: &str| mapping_schema("x.toml").is_valid(&toml::from_str(text).expect("TOML"));
+    let good = "[resource]\nmessage = 'a.B'\nkind = 'b'\n[[kubernetes]]\nkind = 'B'\n[rpc]\nget = ['a.S/G']\n\
+                delete = [{ call = 'a.S/D', request = { id = '{name}' } }]\n";
+    assert!(slip(good));
+    for (is, was) in [("json = 'rust'\nkind = 'b'", "kind = 'b'"), ("get = 'a.S/G'", "get = ['a.S/G']")] {
+        assert!(good.contains(was) && !slip(&good.replace(was, is)), "{is}");
+    }
+}
+
+fn asked(kinds: &[&str], side: Side) -> rbac::Args {
+    let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let name = "operator".to_owned();
+    rbac::Args { kinds, choice: Choice::default(), side, cluster: false, name }
+}
+
+/// What `rbac` prints for these kinds.
+fn role(kinds: &[&str], side: Side) -> Value {
+    let mut out = Vec::new();
+    assert_eq!(rbac::run(&asked(kinds, side), &target(), &mut out).expect("memory can be written"), []);
+    serde_saphyr::from_slice(&out).expect("YAML")
+}
+
+#[test]
+fn a_role_is_for_the_kinds_asked_for() {
+    let role_of_users = role(&["TeleportUser"], Side::Kubernetes);
+    assert_eq!(role_of_users["rules"][0]["resources"], json!(["teleportusers"]));
+    assert_eq!(role_of_users["rules"][1]["resources"], json!(["teleportusers/status"]));
+    let all = role(&[], Side::Kubernetes);
+    assert_eq!(all["rules"][0]["resources"].as_array().map(Vec::len), Some(target().kinds.len()));
+
+    let role_of_users = role(&["TeleportUser"], Side::Target);
+    let verbs = ["create", "delete", "list", "read", "update"];
+    assert_eq!(
+        role_of_users["spec"]["allow"],
+        json!({ "rules": [{ "resources": ["user"], "verbs": verbs }] })
+    );
+    let of_nodes = role(&["*OpenSSH*Server*"], Side::Target);
+    assert_eq!(of_nodes["spec"]["allow"]["node_labels"], json!({ "*": ["*"] }));
+    let of_connectors = &role(&["*Connector"], Side::Target)["spec"]["allow"]["rules"];
+    assert_eq!(of_connectors.as_array().map(Vec::len), Some(1), "one rule for all of them");
+    assert_eq!(of_connectors[0]["resources"], json!(["auth_connector"]));
+    // It is made, read, changed and removed, but never listed: there is one.
+    let of_the_only_one = role(&["*AutoupdateConfig*"], Side::Target);
+    let verbs = ["create", "delete", "read", "update"];
+    assert_eq!(of_the_only_one["spec"]["allow"]["rules"][0]["verbs"], json!(verbs));
+}
+
+#[test]
+fn a_role_of_unknown_kinds_is_a_mistake() {
+    let mut out = Vec::new();
+    let mistakes = rbac::run(&asked(&["TeleportUsr"], Side::Target), &target(), &mut out)
+        .expect("memory can be written");
+    assert_eq!(mistakes.len(), 1);
+    assert!(mistakes[0].to_string().contains("did you mean `TeleportUser`?"), "{}", mistakes[0]);
+    assert_eq!(out, b"");
+}
