@@ -62,6 +62,7 @@ proto: ## print proto/teleport/official anew, from the Go API module, as far as 
 .PHONY: generate
 generate: ## write docs/kinds and the schemas of mapping files anew, from the mappings
 	$(GENERATE)
+	cargo run --quiet --locked -- crds --dir charts/teleport-operator/operator-crds
 
 .PHONY: bench
 bench: ## run the benchmarks

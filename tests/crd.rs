@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use teleport_operator::cli::crds;
 use teleport_operator::crd::crd;
 use teleport_operator::mapping::{
     self,
@@ -260,4 +261,22 @@ fn members_that_a_mapping_omits_are_absent() {
         }
     }
     assert!(omitted >= 5, "some mappings omit members");
+}
+
+/// The definitions that the chart's folder carries are those that `crds` prints, and no others.
+#[test]
+fn the_charts_definitions_are_current() {
+    let fresh = tempfile::tempdir().expect("a temporary folder");
+    let args =
+        crds::Args { kinds: Vec::new(), output: crds::Format::Yaml, dir: Some(fresh.path().to_owned()) };
+    assert_eq!(crds::run(&args, &target(), &mut Vec::new()).expect("they are written"), []);
+    let texts = |folder: &Path| -> BTreeMap<_, _> {
+        let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+        entries.map(|e| (e.file_name(), fs::read_to_string(e.path()).expect("a text"))).collect()
+    };
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/teleport-operator/operator-crds");
+    let (kept, fresh) = (texts(&kept), texts(fresh.path()));
+    let stale: Vec<_> =
+        fresh.keys().chain(kept.keys()).filter(|name| kept.get(*name) != fresh.get(*name)).collect();
+    assert!(stale.is_empty(), "`make generate` makes these anew: {stale:?}");
 }
