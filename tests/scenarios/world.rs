@@ -1,5 +1,5 @@
 //! What every scenario happens in: a namespace of the shared Kubernetes API, an auth server of its own, and the operator
-//! between them, with the rights that `rbac` prints and no others. Waits and reads; knows no scenario.
+//! between them, with the rights that its chart gives it. Waits and reads; knows no scenario.
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,11 +25,20 @@ const LAG: &str = "800ms";
 /// The API group of all that the operator syncs.
 const GROUP: &str = "resources.teleport.dev";
 
-/// The service account that the operator runs as, and that it may do what its role says.
+/// The service account that the operator runs as, and what it may do.
 const ACCOUNT: &str = r#"
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: operator}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: operator}
+rules:
+- {apiGroups: [resources.teleport.dev], resources: ["*"], verbs: [get, list, watch, patch, update]}
+- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update]}
+- {apiGroups: ["", events.k8s.io], resources: [events], verbs: [create, patch]}
+- {apiGroups: [""], resources: [secrets], verbs: [get, list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -66,15 +75,7 @@ impl World {
         let world =
             Self { operator: None, target, namespace: namespace.to_owned(), teleport, cluster, folder };
         world.apply(ACCOUNT);
-        world.apply(&printed(&["rbac", "--name", "operator"]));
-        world.grant();
         world
-    }
-
-    /// Gives the operator the role in the target that `rbac` prints, in the place of the one that the server began with.
-    fn grant(&self) {
-        let role: Value = serde_saphyr::from_str(&printed(&["rbac", "--for", "target"])).expect("YAML");
-        self.target.put("role", "operator", &role);
     }
 
     /// Starts the operator, with more flags than it needs.
@@ -104,7 +105,6 @@ impl World {
     pub fn replace_target(&mut self) {
         self.teleport.replace();
         self.target = Control::of(&self.teleport.path("ready.json"));
-        self.grant();
     }
 
     /// Who the operator is to Kubernetes.
@@ -310,13 +310,6 @@ impl Drop for World {
     }
 }
 
-/// What the program prints.
-fn printed(arguments: &[&str]) -> String {
-    let made = Command::new(PROGRAM).args(arguments).output().expect("it runs");
-    assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).expect("UTF-8")
-}
-
 /// The Kubernetes API that all scenarios share, with the definitions that `crds` prints.
 fn cluster() -> Arc<Kubernetes> {
     /// The instance that has the definitions.
@@ -324,7 +317,10 @@ fn cluster() -> Arc<Kubernetes> {
     let cluster = Kubernetes::shared();
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if *installed != Some(cluster.kubeconfig()) {
-        cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &printed(&["crds"]));
+        let made = Command::new(PROGRAM).arg("crds").output().expect("crds runs");
+        assert!(made.status.success(), "crds: {}", String::from_utf8_lossy(&made.stderr));
+        let definitions = String::from_utf8(made.stdout).expect("UTF-8");
+        cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &definitions);
         cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
         *installed = Some(cluster.kubeconfig());
     }
