@@ -44,10 +44,7 @@ fn files_are_relative_to_the_one_that_names_them() {
 #[test]
 fn mistakes_are_said() {
     for (text, expected) in [
-        (
-            "kind = \"grcp\"\naddress = \"a:1\"",
-            "`kind` takes grpc or teleport, not `grcp` (did you mean `grpc`?)",
-        ),
+        ("kind = \"grcp\"\naddress = \"a:1\"", "`kind` can't be `grcp` (did you mean `grpc`?)"),
         (
             "kind = \"grpc\"",
             "`address` is missing in `connection` (`host:port`, where no flag says another.)",
