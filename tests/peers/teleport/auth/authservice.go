@@ -10,4 +10,6 @@ type authService struct {
 	*kinds
 	cache *cache
 	about *about
+	// joining signs certificates; there is none in plaintext.
+	joining *joining
 }

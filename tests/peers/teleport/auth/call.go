@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+
+	"teleport-operator/tests/peers/teleport/pki"
 )
 
 // call is one call to this server, over gRPC or the control port.
@@ -16,6 +18,9 @@ type call struct {
 	method string
 	user   string
 	roles  []string
+	// subject is what the certificate says of the caller; empty without one.
+	subject     pki.Subject
+	certificate *x509.Certificate
 	// trusted calls need no permission.
 	trusted bool
 }
@@ -30,6 +35,16 @@ func withCall(ctx context.Context, c call) context.Context {
 func callOf(ctx context.Context) call {
 	c, _ := ctx.Value(callKey{}).(call)
 	return c
+}
+
+// manyCertificates says whether a gRPC peer gave more than its own certificate.
+func manyCertificates(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return false
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	return ok && len(info.State.PeerCertificates) > 1
 }
 
 // clientCertificate returns the verified certificate of a gRPC peer, nil if it gave none.

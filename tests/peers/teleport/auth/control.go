@@ -16,7 +16,36 @@
 //	POST   /version                {version}: what Ping tells
 //	PUT    /resource/{kind}/{name} a resource in official JSON: stored under a new revision
 //	                               after the official checks, without permission or references
+//	                               ({"metadata":{"name":N},"spec":{"roles":["operator"]}} is a bot)
 //	DELETE /resource/{kind}/{name} the resource goes, even if it is in use
+//
+// Of joining (a bot and a token are resources):
+//
+//	GET    /joins                  every attempt to join, renewal ("renewal") and request for
+//	                               other roles ("roles"), oldest first: {time, endpoint,
+//	                               method, user, instance, generation, as, error}; endpoints
+//	                               are in joinlog.go
+//	POST   /certificates           {longest_ms, skew_ms}: no client's certificate lives longer
+//	                               (0: as asked); the cluster's clock is ahead of ours
+//	POST   /rotate                 {phase}: the next phase of a rotation of both authorities:
+//	                               init, update_clients, update_servers, standby; with the last
+//	                               two the auth server's connections end
+//	POST   /kubernetes             {server, ca, token}: who reviews tokens of in_cluster joins;
+//	                               ca is PEM, and without it nothing is verified
+//
+// Of the network:
+//
+//	GET    /lines                  {name: number of connections that were accepted}
+//	POST   /line                   {name, up, reset, delay_ms}: name is auth, proxy or balancer;
+//	                               up false refuses and ends all; reset breaks what is open;
+//	                               delay_ms lets later connections wait
+//	POST   /web                    a disguise {path, status, content_type, body, latency_ms,
+//	                               times}: the web answers so; see its type in webapi.go
+//	POST   /web-certificate        {kind}: signed, self, misnamed or expired
+//	POST   /balancer               {mood}: ignoring or refusing protocols that it does not know
+//
+// Faults and counts of calls know requests to the web by their path: /webapi/find,
+// /webapi/ping, /webapi/host/credentials.
 
 package main
 
@@ -39,6 +68,11 @@ type control struct {
 	faults *faults
 	about  *about
 	table  map[string]anyKind
+
+	joining *joining
+	network *network
+	// web is nil without a proxy.
+	web *web
 }
 
 func (c *control) handler() http.Handler {
@@ -53,6 +87,7 @@ func (c *control) handler() http.Handler {
 	mux.HandleFunc("POST /lag", act(with(c.setLag)))
 	mux.HandleFunc("POST /features", act(with(func(b json.RawMessage) error { return c.about.mergeFeatures(b) })))
 	mux.HandleFunc("POST /version", act(with(func(b struct{ Version string }) error { c.about.setVersion(b.Version); return nil })))
+	c.handleJoining(mux)
 	mux.HandleFunc("PUT /resource/{kind}/{name}", act(c.put))
 	mux.HandleFunc("DELETE /resource/{kind}/{name}", act(c.remove))
 	return mux

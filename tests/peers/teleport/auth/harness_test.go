@@ -34,7 +34,7 @@ func serve(t *testing.T, lag time.Duration) *running {
 	dir := t.TempDir()
 	s, err := start(options{
 		listen: "127.0.0.1:0", control: "127.0.0.1:0", dir: dir,
-		cluster: "test.example.com", version: "18.0.0", lag: lag,
+		cluster: "test.example.com", version: "18.0.0", lag: lag, profile: profiles[defaultProfile],
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-semver/semver"
@@ -14,6 +15,8 @@ import (
 	"github.com/gravitational/teleport/api/trail"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc"
+
+	"teleport-operator/tests/peers/teleport/pki"
 )
 
 const pingMethod = "/proto.AuthService/Ping"
@@ -23,6 +26,9 @@ type gate struct {
 	faults *faults
 	// trusted says that callers need no certificate and no permission.
 	trusted bool
+	// barred refuses a caller who is locked out, or no longer exists. It is not asked about
+	// those who join.
+	barred func(pki.Subject) error
 }
 
 func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -68,14 +74,29 @@ func (g *gate) serve(ctx context.Context, method string, answer func(context.Con
 	if err := checkVersion(ctx, method); err != nil {
 		return trail.ToGRPC(err)
 	}
-	return trail.ToGRPC(answer(withCall(ctx, g.call(ctx, method))))
+	c := g.call(ctx, method)
+	if err := g.admit(ctx, c); err != nil {
+		return trail.ToGRPC(err)
+	}
+	return trail.ToGRPC(answer(withCall(ctx, c)))
+}
+
+// admit refuses whoever may not call anything.
+func (g *gate) admit(ctx context.Context, c call) error {
+	if manyCertificates(ctx) {
+		return trace.AccessDenied("access denied")
+	}
+	if c.certificate == nil || strings.Contains(c.method, "JoinService/") {
+		return nil
+	}
+	return g.barred(c.subject)
 }
 
 func (g *gate) call(ctx context.Context, method string) call {
 	c := call{method: method, trusted: g.trusted}
 	if certificate := clientCertificate(ctx); certificate != nil {
-		c.user = certificate.Subject.CommonName
-		c.roles = certificate.Subject.Organization
+		c.subject, c.certificate = pki.SubjectOf(certificate), certificate
+		c.user, c.roles = c.subject.User, c.subject.Roles
 	}
 	return c
 }

@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 
+	"github.com/coreos/go-semver/semver"
 	"github.com/gravitational/teleport/api/client/proto"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc/peer"
@@ -23,7 +25,8 @@ var entitlements = []string{
 
 // about is the server's description of itself. It can be changed while it runs.
 type about struct {
-	authorityPEM []byte
+	// authorities gives the PEM of the present host authorities.
+	authorities func() []byte
 
 	mu       sync.Mutex
 	cluster  string
@@ -31,7 +34,7 @@ type about struct {
 	features *proto.Features
 }
 
-func newAbout(cluster, version string, authorityPEM []byte) *about {
+func newAbout(cluster, version string, authorities func() []byte) *about {
 	features := &proto.Features{
 		Kubernetes: true, App: true, DB: true, Desktop: true, OIDC: true, SAML: true, HSM: true,
 		AccessControls: true, AdvancedAccessWorkflows: true, IdentityGovernance: true,
@@ -42,7 +45,18 @@ func newAbout(cluster, version string, authorityPEM []byte) *about {
 	for _, name := range entitlements {
 		features.Entitlements[name] = &proto.EntitlementInfo{Enabled: true}
 	}
-	return &about{cluster: cluster, version: version, features: features, authorityPEM: authorityPEM}
+	return &about{cluster: cluster, version: version, features: features, authorities: authorities}
+}
+
+// versions are the server's own, the oldest client's that it takes, and the cluster's name.
+func (a *about) versions() (own, oldest, cluster string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	oldest = "0.0.0"
+	if v, err := semver.NewVersion(a.version); err == nil && v.Major > 0 {
+		oldest = fmt.Sprintf("%d.0.0", v.Major-1)
+	}
+	return a.version, oldest, a.cluster
 }
 
 func (a *about) setVersion(version string) {
@@ -89,7 +103,7 @@ func (s *authService) GetDomainName(context.Context, *emptypb.Empty) (*proto.Get
 	return &proto.GetDomainNameResponse{DomainName: s.about.cluster}, nil
 }
 
-// GetClusterCACert gives the host authority, to anyone.
+// GetClusterCACert gives the host authorities, to anyone.
 func (s *authService) GetClusterCACert(context.Context, *emptypb.Empty) (*proto.GetClusterCACertResponse, error) {
-	return &proto.GetClusterCACertResponse{TLSCA: s.about.authorityPEM}, nil
+	return &proto.GetClusterCACertResponse{TLSCA: s.about.authorities()}, nil
 }

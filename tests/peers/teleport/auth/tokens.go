@@ -1,4 +1,5 @@
-// tokens.go serves provision tokens, whose names may be secrets. Nothing joins with them.
+// tokens.go serves provision tokens, whose names may be secrets. What joins with them, joining.go
+// knows.
 
 package main
 
