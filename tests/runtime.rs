@@ -2,7 +2,6 @@
 //! operator takes a kind that comes later or that its server does not have.
 #[path = "support/kubernetes.rs"]
 mod kubernetes;
-#[allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
 #[path = "support/operator.rs"]
 mod operator;
 

@@ -12,6 +12,7 @@ mod operator;
 
 #[path = "../support/teleport.rs"]
 mod teleport;
+#[path = "../support/world.rs"]
 mod world;
 
 mod apply;

@@ -1,5 +1,7 @@
 //! The control port of the auth server peer: looks into its store, counts its calls, makes it fail, and changes resources
 //! behind the operator's back. Knows no scenario.
+#![allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -57,11 +59,13 @@ impl Control {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    fn get(&self, path: &str) -> Value {
+    /// What the port answers.
+    pub fn get(&self, path: &str) -> Value {
         Self::read(path, self.agent.get(format!("{}{path}", self.address)).call())
     }
 
-    fn post(&self, path: &str, body: &Value) {
+    /// Has the port do something.
+    pub fn post(&self, path: &str, body: &Value) {
         Self::read(path, self.agent.post(format!("{}{path}", self.address)).send(body.to_string()));
     }
 

@@ -1,5 +1,7 @@
 //! The operator as a process of its own, with its output in a file and its pages on free loopback ports.
 //! It must not outlive the test process, however that ends.
+#![allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,11 @@ pub struct Operator {
 impl Operator {
     /// Starts `run` with these flags and addresses for its pages; what it says is appended to `log`.
     pub fn start(log: &Path, flags: &[String]) -> Self {
+        Self::start_in(&[], log, flags)
+    }
+
+    /// [`Self::start`] with more in its environment.
+    pub fn start_in(environment: &[(String, String)], log: &Path, flags: &[String]) -> Self {
         // Signals come in as lines; the reader sees its input end even when the test process is killed by SIGKILL.
         const GUARD: &str = r#"exec 3<&0; "$0" "$@" 3<&- & server=$!
             { while read -r signal <&3; do kill -"$signal" $server; done; kill -KILL $server; } & reader=$!
@@ -34,6 +41,7 @@ impl Operator {
             .args(["-c", GUARD, PROGRAM, "run"])
             .args(["--health-probe-bind-address", &health, "--metrics-bind-address", &metrics])
             .args(flags)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(output.try_clone().expect("a second handle"))
             .stderr(output)

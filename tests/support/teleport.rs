@@ -1,5 +1,7 @@
 //! An auth server made of Teleport's own types for tests, on a free loopback port, with its files in a temporary folder.
-//! It must not outlive the test process, however that ends.
+//! With a proxy and a load balancer in front of it, if asked for. It must not outlive the test process, however that ends.
+#![allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,21 +20,68 @@ const LOG: &str = "teleport-auth.log";
 pub struct Teleport {
     server: Server,
     folder: TempDir,
-    address: String,
+    ready: Ready,
+}
+
+/// Where a server is, as it says itself.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Ready {
+    auth: String,
+    #[serde(default)]
+    proxy: String,
+    #[serde(default)]
+    balancer: String,
+    #[serde(default)]
+    web_ca: String,
+    #[serde(default)]
+    ca_pins: Vec<String>,
 }
 
 impl Teleport {
     /// Starts a server whose reads lag behind writes by up to this duration, as Go writes it; `0` for not at all.
     pub fn start(lag: &str) -> Self {
+        Self::with(&["-cache-lag", lag])
+    }
+
+    /// Starts a server with a proxy and a load balancer in front of it, which joins as this generation of Teleport does
+    /// (`tests/peers/teleport/auth/profile.go` has them), and with more flags of the peer.
+    pub fn joining(profile: &str, more: &[&str]) -> Self {
+        let flags =
+            ["-cache-lag", "0", "-proxy", "127.0.0.1:0", "-balancer", "127.0.0.1:0", "-profile", profile];
+        Self::with(&[&flags[..], more].concat())
+    }
+
+    /// Starts a server with these flags of the peer.
+    pub fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let server = Server::start(folder.path(), &["-cache-lag", lag, "-listen", "127.0.0.1:0"]);
-        let address = ready(folder.path());
-        Self { server, folder, address }
+        let server = Server::start(folder.path(), &[flags, &["-listen", "127.0.0.1:0"]].concat());
+        let ready = ready(folder.path());
+        Self { server, folder, ready }
     }
 
     /// Where it serves gRPC: `host:port`.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.ready.auth
+    }
+
+    /// The web address of the proxy: `localhost:port`.
+    pub fn proxy(&self) -> &str {
+        &self.ready.proxy
+    }
+
+    /// The address of the load balancer in front of the proxy, which breaks every route by ALPN.
+    pub fn balancer(&self) -> &str {
+        &self.ready.balancer
+    }
+
+    /// The file with what to trust for the certificates of these two, as for `SSL_CERT_FILE`.
+    pub fn web_authorities(&self) -> &Path {
+        Path::new(&self.ready.web_ca)
+    }
+
+    /// The pins of the cluster's host authorities when it started.
+    pub fn pins(&self) -> &[String] {
+        &self.ready.ca_pins
     }
 
     /// The identity file of the operator.
@@ -50,7 +99,7 @@ impl Teleport {
     pub fn replace(&mut self) {
         self.server.stop();
         fs::remove_file(self.path("ready.json")).expect("it was ready");
-        self.server = Server::start(self.folder.path(), &["-cache-lag", "0", "-listen", &self.address]);
+        self.server = Server::start(self.folder.path(), &["-cache-lag", "0", "-listen", &self.ready.auth]);
         ready(self.folder.path());
     }
 }
@@ -101,12 +150,11 @@ fn binary() -> &'static Path {
 }
 
 /// Waits until the server has written where it listens.
-fn ready(folder: &Path) -> String {
+fn ready(folder: &Path) -> Ready {
     let began = Instant::now();
     while began.elapsed() < START {
         if let Ok(text) = fs::read(folder.join("ready.json")) {
-            let ready: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
-            return ready["auth"].as_str().expect("an address").to_owned();
+            return serde_json::from_slice(&text).expect("JSON");
         }
         sleep(Duration::from_millis(20));
     }

@@ -4,7 +4,6 @@
 mod inventory;
 #[path = "../support/kubernetes.rs"]
 mod kubernetes;
-#[allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
 #[path = "../support/operator.rs"]
 mod operator;
 

@@ -1,5 +1,7 @@
 //! What every scenario happens in: a namespace of the shared Kubernetes API, an auth server of its own, and the operator
 //! between them, with the rights that its chart gives it. Waits and reads; knows no scenario.
+#![allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -51,8 +53,10 @@ subjects: [{kind: ServiceAccount, name: operator}]
 pub struct World {
     pub operator: Option<Operator>,
     pub target: Control,
+    pub teleport: Teleport,
+    /// What the operator's environment has beyond our own.
+    pub environment: Vec<(String, String)>,
     namespace: String,
-    teleport: Teleport,
     cluster: Arc<Kubernetes>,
     folder: TempDir,
 }
@@ -67,15 +71,34 @@ impl World {
 
     /// A world in which no operator runs yet.
     pub fn without_operator(namespace: &str) -> Self {
+        Self::beside(namespace, Teleport::start(LAG))
+    }
+
+    /// A world with this auth server, in which no operator runs yet.
+    pub fn beside(namespace: &str, teleport: Teleport) -> Self {
         let cluster = cluster();
         cluster.namespace(namespace);
-        let teleport = Teleport::start(LAG);
         let target = Control::of(&teleport.path("ready.json"));
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let world =
-            Self { operator: None, target, namespace: namespace.to_owned(), teleport, cluster, folder };
+        let (operator, environment, namespace) = (None, Vec::new(), namespace.to_owned());
+        let world = Self { operator, target, teleport, environment, namespace, cluster, folder };
         world.apply(ACCOUNT);
         world
+    }
+
+    /// Where it happens.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A file in the folder of this world.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    /// The Kubernetes API.
+    pub fn cluster(&self) -> &Kubernetes {
+        &self.cluster
     }
 
     /// Starts the operator, with more flags than it needs.
@@ -83,7 +106,8 @@ impl World {
         self.operator = Some(self.replica("operator.log", more));
     }
 
-    /// Starts an operator beside the one that may run; what it says goes to this file.
+    /// Starts an operator beside the one that may run; what it says goes to this file. It has an identity file unless the
+    /// flags say how to join.
     pub fn replica(&self, log: &str, more: &[&str]) -> Operator {
         let kubeconfig = self.folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, self.kubeconfig().to_string()).expect("the kubeconfig is written");
@@ -95,10 +119,12 @@ impl World {
             ("--log-level", "DEBUG".to_owned()),
         ];
         let given: BTreeSet<&str> = more.iter().copied().collect();
-        let flags = flags.into_iter().filter(|(flag, _)| !given.contains(flag));
+        let joins = given.contains("--join-method");
+        let replaced = |flag: &str| given.contains(flag) || (joins && flag == "--identity");
+        let flags = flags.into_iter().filter(|(flag, _)| !replaced(flag));
         let flags = flags.flat_map(|(flag, value)| [flag.to_owned(), value]);
         let flags: Vec<_> = flags.chain(more.iter().map(|flag| (*flag).to_owned())).collect();
-        Operator::start(&self.folder.path().join(log), &flags)
+        Operator::start_in(&self.environment, &self.path(log), &flags)
     }
 
     /// Puts an empty auth server with other authorities in the place of the one that runs.
