@@ -1,11 +1,12 @@
-//! What the operator must be allowed to do, out of plans: its Role in Kubernetes, and its role in the target.
+//! What the operator must be allowed to do, out of plans: its Role in Kubernetes, its role in the target, and what else
+//! must be there before it can join.
 //! Knows no kind, and does no IO.
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::mapping::plan::{Kind, Role};
+use crate::mapping::plan::{Kind, Role, Target};
 
 /// The rules of the Kubernetes Role: the objects of these kinds in its namespace, and what the operator itself needs there.
 pub fn kubernetes_rules(kinds: &[&Arc<Kind>]) -> Value {
@@ -42,7 +43,14 @@ pub fn target_role(role: &Role, kinds: &[&Arc<Kind>]) -> Value {
         verbs.entry(&access.permission).or_default().extend(needed.map(String::as_str));
         selectors.extend(access.selector.as_deref());
     }
-    let rules = verbs.iter().map(|(permission, verbs)| filled(&role.rule, permission, verbs)).collect();
+    let rules = verbs.iter().map(|(permission, verbs)| {
+        fill(&role.rule, &|word| match word {
+            "{permission}" => Some(json!(permission)),
+            "{verbs}" => Some(json!(verbs)),
+            _ => None,
+        })
+    });
+    let rules = rules.collect();
     let mut document = role.document.clone();
     put(&mut document, &role.rules, rules);
     for (name, selector) in role.selectors.iter().filter(|(name, _)| selectors.contains(name.as_str())) {
@@ -51,15 +59,54 @@ pub fn target_role(role: &Role, kinds: &[&Arc<Kind>]) -> Value {
     document
 }
 
-/// A rule in which the permission and its verbs stand where they belong.
-fn filled(rule: &Value, permission: &str, verbs: &BTreeSet<&str>) -> Value {
-    match rule {
-        Value::String(word) if word == "{permission}" => json!(permission),
-        Value::String(word) if word == "{verbs}" => json!(verbs),
-        Value::Array(items) => items.iter().map(|item| filled(item, permission, verbs)).collect(),
+/// What is to be made in the target before the operator can join it, in order: its role for these kinds, then the
+/// documents of the target's own. None where the mappings say nothing of it, or know no such way.
+pub fn setup(target: &Target, kinds: &[&Arc<Kind>], asked: &Asked) -> Option<Vec<Value>> {
+    let (role, setup) = (target.role.as_ref()?, target.setup.as_ref()?);
+    let mut role = target_role(role, kinds);
+    put(&mut role, &["metadata".to_owned(), "name".to_owned()], json!(asked.role));
+    let plain = |word: &str| match word {
+        "{role}" => Some(json!(asked.role)),
+        "{name}" => Some(json!(asked.name)),
+        "{token}" => Some(json!(asked.token)),
+        "{service-account}" => Some(json!(asked.service_account)),
+        "{jwks}" => Some(json!(asked.jwks)),
+        "{issuer}" => Some(json!(asked.issuer)),
+        _ => None,
+    };
+    let way = fill(setup.ways.get(&asked.way)?, &plain);
+    let all = |word: &str| if word == "{way}" { Some(way.clone()) } else { plain(word) };
+    let documents = setup.documents.iter().map(|document| fill(document, &all));
+    Some(std::iter::once(role).chain(documents).collect())
+}
+
+/// What people ask for in a setup.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Name of the operator's role.
+    pub role: String,
+    /// Name of the operator itself.
+    pub name: String,
+    /// Name of the token that it joins with.
+    pub token: String,
+    /// `namespace:name` of its service account.
+    pub service_account: String,
+    /// How it proves who it is: one of the setup's ways.
+    pub way: String,
+    /// Public keys that the cluster's tokens are signed with, as JSON.
+    pub jwks: String,
+    /// Who signs them.
+    pub issuer: String,
+}
+
+/// A document in which what is asked for stands in place of each text that `value` knows.
+fn fill(template: &Value, value: &dyn Fn(&str) -> Option<Value>) -> Value {
+    match template {
+        Value::String(word) => value(word).unwrap_or_else(|| template.clone()),
+        Value::Array(items) => items.iter().map(|item| fill(item, value)).collect(),
         Value::Object(members) => members
             .iter()
-            .map(|(name, value)| (name.clone(), filled(value, permission, verbs)))
+            .map(|(name, inner)| (name.clone(), fill(inner, value)))
             .collect::<Map<_, _>>()
             .into(),
         other => other.clone(),

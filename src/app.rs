@@ -76,6 +76,18 @@ pub enum Connect {
     Plaintext(String),
 }
 
+/// The way to the target. Must be called within a tokio runtime.
+///
+/// # Errors
+/// When an address is none, or a file of credentials is of no use.
+pub fn connection(connect: &Connect) -> Result<Arc<dyn Connection>> {
+    Ok(match connect {
+        Connect::Plaintext(address) => Arc::new(Plaintext::new(address)?),
+        Connect::Secure(credentials, address) => Arc::new(Secure::new(credentials.clone(), address)?),
+        Connect::Identity(file, address) => Arc::new(IdentityFile::new(file, address)),
+    })
+}
+
 type TheEngine = Engine<RealCluster, RealRemote>;
 
 /// Runs until `stop`.
@@ -91,11 +103,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let facts = Health::default();
     let (watching, reaching) = (facts.require("watches synced"), facts.require("target reached"));
 
-    let connection: Arc<dyn Connection> = match &connect {
-        Connect::Plaintext(address) => Arc::new(Plaintext::new(address)?),
-        Connect::Secure(credentials, address) => Arc::new(Secure::new(credentials.clone(), address)?),
-        Connect::Identity(file, address) => Arc::new(IdentityFile::new(file, address)),
-    };
+    let connection = connection(&connect)?;
     let observer = Arc::new(Counting(counters.clone()));
     let options =
         call::Options { deadline: DEADLINE, observer: Arc::clone(&observer) as Arc<dyn call::Observer> };

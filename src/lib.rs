@@ -10,6 +10,7 @@ pub mod mapping;
 pub mod ops;
 pub mod sandbox;
 pub mod schema;
+pub mod setup;
 pub mod sync;
 pub mod target;
 pub mod teleport;

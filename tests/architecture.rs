@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// What each module may use of this crate, besides itself and `diagnostic`. A path allows all that is below it.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("schema", &[]),
     ("mapping", &["schema"]),
     ("translate", &["mapping", "schema"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("kube", &[]),
     ("sync", &["translate", "target", "kube", "mapping"]),
     ("teleport", &["target::connection"]),
+    ("setup", &["translate", "target", "mapping"]),
     ("ops", &[]),
     ("sandbox", &["mapping", "schema", "translate", "target::request", "target::codec"]),
 ];

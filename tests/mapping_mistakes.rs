@@ -63,7 +63,7 @@ fn mistakes_in_a_mapping_are_shown_where_they_are() {
 /// Name of the case, what stands in the file, and what is put in its place.
 type Slip = (&'static str, &'static str, &'static str);
 
-const TARGET: [Slip; 18] = [
+const TARGET: [Slip; 20] = [
     ("unknown key", "category    =", "kategory    ="),
     ("a missing table", "[ownership]\nlabel = \"managed-by\"\nvalue = \"kubernetes\"\n", ""),
     ("a missing condition", "new   = { reason = \"New\", message = \"It is new.\" }\n", ""),
@@ -81,6 +81,12 @@ const TARGET: [Slip; 18] = [
     ("rules with a wildcard", "\"$.doors.opens\"", "\"$.doors[*].opens\""),
     ("an absent kind that is there", "till = ", "shelf = "),
     ("a role without rules", "rules    = \"$.doors.opens\"\n", ""),
+    ("a setup that asks for nothing known", "\"{service-account}\"", "\"{serviceaccount}\""),
+    (
+        "a setup that is no list",
+        "[{ kind = \"key\", holder = \"{service-account}\", shows = \"{way}\" }]",
+        "{}",
+    ),
     ("a broken string", "finalizer   = \"shop", "finalizer   = shop"),
 ];
 

@@ -1,4 +1,5 @@
 //! The command line: one file a subcommand. Parses and prints only; what it prints is made elsewhere.
+pub mod bootstrap;
 pub mod choose;
 pub mod crds;
 pub mod descriptors;
@@ -52,6 +53,7 @@ enum Command {
     Kinds(Choosing<kinds::Args>),
     Rbac(rbac::Args),
     Docs(docs::Args),
+    Bootstrap(Box<bootstrap::Args>),
     Scaffold(scaffold::Args),
     Sandbox(Choosing<sandbox::Args>),
     /// Print a completion script for a shell
@@ -184,6 +186,10 @@ fn print_to(
         Command::Docs(args) => {
             let mappings = source.layers().map_err(|problems| Mistakes(problems, 1))?.concat();
             Ok(exit_code(docs::run(args, &target(source)?, &mappings, &mut streams.out)?))
+        }
+        Command::Bootstrap(args) => {
+            bootstrap::run(args, chosen(source, &args.choice)?, &mut streams.out)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut streams.out);

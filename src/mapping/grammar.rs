@@ -148,6 +148,7 @@ pub static TARGET: &[Key] = &[
     required("limits", Takes::Table(LIMITS), "How much at once."),
     required("conditions", Takes::Table(CONDITIONS), "Condition types and their texts."),
     key("access", Takes::Table(ACCESS), "The role that the operator needs."),
+    key("setup", Takes::Table(SETUP), "What lets the operator in, for `bootstrap`."),
     key("absent", Takes::Map(&Takes::Text), "Kinds of resources that have no mapping, and why."),
 ];
 
@@ -264,6 +265,20 @@ static ACCESS: &[Key] = &[
         "selectors",
         Takes::Map(&Takes::Any),
         "Selectors of all resources of a type, by the member that holds them.",
+    ),
+];
+
+static SETUP: &[Key] = &[
+    required(
+        "documents",
+        Takes::Any,
+        "A list of documents of the target's own, created after the role. A text that is nothing but {role}, {name}, \
+         {token}, {service-account} (`namespace:name`) or {way} stands for that.",
+    ),
+    required(
+        "ways",
+        Takes::Map(&Takes::Any),
+        "What {way} stands for, by the word that people choose; {jwks} and {issuer} are the Kubernetes cluster's.",
     ),
 ];
 

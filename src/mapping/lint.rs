@@ -66,8 +66,9 @@ fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnosti
     let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
     kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
     let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
-    let target::Common { words, ownership, connection, features, errors, limits, role, absent } = common;
-    Some(Target { name, words, ownership, connection, features, errors, limits, role, absent, kinds })
+    let target::Common { words, ownership, connection, features, errors, limits, role, setup, absent } =
+        common;
+    Some(Target { name, words, ownership, connection, features, errors, limits, role, setup, absent, kinds })
 }
 
 /// The files of that name, or those without a name of their own: the mappings; each with its layer.

@@ -29,6 +29,8 @@ pub struct Target {
     pub limits: Limits,
     /// The role that the operator needs, where the target has such a thing.
     pub role: Option<Role>,
+    /// What else lets the operator in, where the target has such a thing.
+    pub setup: Option<Setup>,
     /// Kinds of resources that have no mapping, and why.
     pub absent: BTreeMap<String, String>,
     /// One for each Kubernetes kind, by name.
@@ -180,6 +182,22 @@ pub struct Role {
     pub within: Vec<String>,
     /// Selectors of all resources of a type, by the member that holds them.
     pub selectors: BTreeMap<String, serde_json::Value>,
+}
+
+/// What lets the operator in beside its role: documents of the target's own. Texts such as `{token}` stand in them for
+/// what is asked for.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// In the order in which they must be made.
+    pub documents: Vec<serde_json::Value>,
+    /// How the operator may prove who it is, by the word that people choose: what `{way}` stands for.
+    pub ways: BTreeMap<String, serde_json::Value>,
+}
+
+impl Setup {
+    /// What can be asked for in documents and ways.
+    pub const WORDS: [&str; 7] =
+        ["{role}", "{name}", "{token}", "{service-account}", "{way}", "{jwks}", "{issuer}"];
 }
 
 /// What the target's roles must say for a resource.

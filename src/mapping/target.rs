@@ -7,9 +7,10 @@ use super::errors::{CODES, Class, Errors, Operation};
 use super::naming::call_meant;
 use super::path;
 use super::plan::{
-    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Way, Words,
+    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Setup, Way,
+    Words,
 };
-use super::raw::{Document, Table, Text};
+use super::raw::{Document, Node, Table, Text, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
@@ -23,6 +24,7 @@ pub(super) struct Common {
     pub errors: Errors,
     pub limits: Limits,
     pub role: Option<Role>,
+    pub setup: Option<Setup>,
     pub absent: BTreeMap<String, String>,
 }
 
@@ -34,6 +36,7 @@ pub(super) fn resolve(
     let mut build = Build { document, schema, problems };
     let (features, errors) = (build.features(), build.errors());
     let (limits, role, connection) = (build.limits(), build.role(), build.connection());
+    let setup = build.setup();
     build.check_metadata();
     let absent = document.table.table("absent").entries();
     let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
@@ -45,6 +48,7 @@ pub(super) fn resolve(
         errors,
         limits: limits?,
         role,
+        setup,
         absent,
     })
 }
@@ -129,6 +133,37 @@ impl Build<'_> {
             within: within.unwrap_or_default(),
             selectors,
         })
+    }
+
+    fn setup(&mut self) -> Option<Setup> {
+        let table = self.document.table.get("setup")?.table()?.clone();
+        let documents = table.get("documents")?;
+        self.placeholders(documents);
+        let Value::List(items) = &documents.value else {
+            self.error("`documents` is not a list".to_owned(), documents.span.clone(), None);
+            return None;
+        };
+        let ways = table.table("ways").entries();
+        let ways = ways.map(|(name, node)| {
+            self.placeholders(node);
+            (name.text.clone(), node.json())
+        });
+        Some(Setup { ways: ways.collect(), documents: items.iter().map(Node::json).collect() })
+    }
+
+    /// Every text in braces must be one that can be asked for.
+    fn placeholders(&mut self, node: &Node) {
+        match &node.value {
+            Value::Text(text) if !text.starts_with('{') || Setup::WORDS.contains(&text.as_str()) => {}
+            Value::Text(text) => {
+                let help = did_you_mean(text, Setup::WORDS);
+                let help = help.or_else(|| Some(format!("known here: {}", Setup::WORDS.join(", "))));
+                self.error(format!("`{text}` stands for nothing"), node.span.clone(), help);
+            }
+            Value::List(items) => items.iter().for_each(|item| self.placeholders(item)),
+            Value::Table(table) => table.entries().for_each(|(_, node)| self.placeholders(node)),
+            _ => {}
+        }
     }
 
     /// The fields that metadata styles name must be there; a message that is not there is another interface's.
