@@ -169,7 +169,9 @@ impl Control {
 
 fn join_token(name: &str, bot: &str, with: &Value) -> Value {
     let mut spec = json!({"roles": ["Bot"], "bot_name": bot});
-    let (Value::Object(all), Value::Object(more)) = (&mut spec, with.clone()) else { unreachable!("both are objects") };
+    let (Value::Object(all), Value::Object(more)) = (&mut spec, with.clone()) else {
+        unreachable!("both are objects")
+    };
     all.extend(more);
     json!({"kind": "token", "version": "v2", "metadata": {"name": name}, "spec": spec})
 }

@@ -53,7 +53,7 @@ subjects: [{kind: ServiceAccount, name: operator}]
 pub struct World {
     pub operator: Option<Operator>,
     pub target: Control,
-    pub teleport: Teleport,
+    pub teleport: Arc<Teleport>,
     /// What the operator's environment has beyond our own.
     pub environment: Vec<(String, String)>,
     namespace: String,
@@ -75,7 +75,8 @@ impl World {
     }
 
     /// A world with this auth server, in which no operator runs yet.
-    pub fn beside(namespace: &str, teleport: Teleport) -> Self {
+    pub fn beside(namespace: &str, teleport: impl Into<Arc<Teleport>>) -> Self {
+        let teleport = teleport.into();
         let cluster = cluster();
         cluster.namespace(namespace);
         let target = Control::of(&teleport.path("ready.json"));
@@ -129,7 +130,7 @@ impl World {
 
     /// Puts an empty auth server with other authorities in the place of the one that runs.
     pub fn replace_target(&mut self) {
-        self.teleport.replace();
+        Arc::get_mut(&mut self.teleport).expect("it is this world's alone").replace();
         self.target = Control::of(&self.teleport.path("ready.json"));
     }
 

@@ -104,16 +104,24 @@ const joinMethod = "join"
 
 // token finds the token of the request, whose role must fit.
 func (j *joining) token(r *types.RegisterUsingTokenRequest) (*types.ProvisionTokenV2, error) {
-	refused := trace.AccessDenied("%q can not join the cluster with role %q, token expired or not found", r.NodeName, r.Role)
-	token, err := j.tokens.read(j.tokens.store, r.Token)
+	token, err := j.valid(r.Token)
 	if err != nil {
-		return nil, refused
-	}
-	if expires := token.Expiry(); !expires.IsZero() && expires.Before(j.cluster.Now()) {
-		return nil, refused
+		return nil, trace.AccessDenied("%q can not join the cluster with role %q, token expired or not found", r.NodeName, r.Role)
 	}
 	if !token.GetRoles().Include(r.Role) {
 		return nil, trace.BadParameter("node %q [%v] can not join the cluster, the token does not allow %q role", r.NodeName, r.HostID, r.Role)
+	}
+	return token, nil
+}
+
+// valid finds a token that has not expired.
+func (j *joining) valid(name string) (*types.ProvisionTokenV2, error) {
+	token, err := j.tokens.read(j.tokens.store, name)
+	if err != nil {
+		return nil, err
+	}
+	if expires := token.Expiry(); !expires.IsZero() && expires.Before(j.cluster.Now()) {
+		return nil, trace.NotFound("expired")
 	}
 	return token, nil
 }

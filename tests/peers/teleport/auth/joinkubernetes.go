@@ -37,7 +37,8 @@ func (j *joining) kubernetesUser(ctx context.Context, spec *types.ProvisionToken
 		if j.profile.attributes {
 			audiences = []string{j.cluster.Name}
 		}
-		return j.reviewer().Review(ctx, proof, audiences...)
+		user, err := j.reviewer().Review(ctx, proof, audiences...)
+		return user, trace.Wrap(err, "reviewing kubernetes token with in_cluster")
 	}
 	return "", trace.BadParameter("unsupported kubernetes join type %q", spec.Type)
 }

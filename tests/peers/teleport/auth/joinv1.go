@@ -5,11 +5,11 @@ package main
 
 import (
 	"encoding/pem"
+	"slices"
 
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/trace"
 	"golang.org/x/crypto/ssh"
-	"slices"
 )
 
 // joinV1 answers one exchange, which came to the endpoint.
@@ -28,6 +28,10 @@ func (j *joining) joinV1(endpoint string, stream joinStream) error {
 	}
 	if err := stream.send(j.serverInit(method)); err != nil {
 		return err
+	}
+	// Only now, as those versions do that have the service and not every method.
+	if !slices.Contains(j.profile.joinMethods, method) {
+		return trace.NotImplemented("join method %s is not yet implemented by the new join service", method)
 	}
 	second, err := stream.receive()
 	if err != nil {
@@ -58,16 +62,16 @@ func (j *joining) greet(hello node, request *types.RegisterUsingTokenRequest) (s
 	if request.Token == "" {
 		return "", trace.BadParameter("missing parameter Token")
 	}
-	token, err := j.token(request)
+	token, err := j.valid(request.Token)
 	if err != nil {
-		return "", err
+		return "", trace.AccessDenied("token expired or not found")
 	}
 	method := string(token.GetJoinMethod())
 	if hello.has("join_method") && hello.text("join_method") != method {
-		return "", trace.BadParameter("join method %q does not match the token's, %q", hello.text("join_method"), method)
+		return "", trace.BadParameter("client requested join method %s, provision token only supports method %s", hello.text("join_method"), method)
 	}
-	if !slices.Contains(j.profile.joinMethods, method) {
-		return "", trace.NotImplemented("join method %s is not yet implemented by the new join service", method)
+	if !token.GetRoles().Include(request.Role) {
+		return "", trace.BadParameter("can not join the cluster, the token does not allow role %s", request.Role)
 	}
 	return method, nil
 }

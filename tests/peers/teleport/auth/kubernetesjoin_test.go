@@ -94,7 +94,7 @@ func TestTheProofOfAPod(t *testing.T) {
 		"expired":           {s.token(t, map[string]any{"exp": now.Add(-time.Minute).Unix()}), "token is expired (exp)"},
 		"no expiry":         {s.token(t, map[string]any{"exp": nil}), "with `exp`"},
 		"not issued":        {s.token(t, map[string]any{"iat": nil}), "with `iat`"},
-		"too long":          {s.token(t, map[string]any{"exp": now.Add(time.Hour).Unix()}), "with maximum TTL of 30m0s"},
+		"too long":          {s.token(t, map[string]any{"exp": now.Add(time.Hour).Unix()}), "with a TTL of less than 30m0s"},
 		"of another issuer": {newSigner(t).token(t, nil), "validating jwt signature"},
 		"garbage":           {"garbage", "parsing jwt"},
 		"none":              {"", "parsing jwt"},

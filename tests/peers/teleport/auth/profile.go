@@ -32,6 +32,8 @@ type profile struct {
 	instances bool
 	// suite: discovery tells the signature algorithm suite.
 	suite bool
+	// suiteNumber: as its number, where others write its name.
+	suiteNumber bool
 	// attributes: certificates carry how their bot joined.
 	attributes bool
 	// capped: an impersonated certificate ends with the bot's.
@@ -45,7 +47,7 @@ var everyMethod = []string{"token", "kubernetes"}
 var profiles = map[string]profile{
 	"15":   {version: "15.5.4", authHTTP: true, proxyHTTP: true, legacyUpgrade: true},
 	"16":   {version: "16.5.13", authHTTP: true, proxyHTTP: true, instances: true, legacyUpgrade: true},
-	"17":   {version: "17.7.10", authHTTP: true, proxyHTTP: true, registerUsingToken: true, separateKeys: true, instances: true, suite: true, attributes: true, capped: true, legacyUpgrade: true},
+	"17":   {version: "17.7.10", authHTTP: true, proxyHTTP: true, registerUsingToken: true, separateKeys: true, instances: true, suite: true, suiteNumber: true, attributes: true, capped: true, legacyUpgrade: true},
 	"18":   {version: "18.2.0", proxyHTTP: true, registerUsingToken: true, separateKeys: true, instances: true, suite: true, attributes: true, capped: true},
 	"18.3": {version: "18.3.1", proxyHTTP: true, registerUsingToken: true, joinMethods: []string{"token"}, separateKeys: true, instances: true, suite: true, attributes: true, capped: true},
 	"18.5": {version: "18.5.1", proxyHTTP: true, registerUsingToken: true, joinMethods: everyMethod, separateKeys: true, instances: true, suite: true, attributes: true, capped: true},

@@ -4,7 +4,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -135,12 +137,21 @@ func (w *web) settings() *webclient.PingResponse {
 	}
 }
 
-// say writes the answer; the suite is there from version 17 on, in its official form.
+// say writes the answer; the suite is there from version 17 on.
 func (w *web) say(rw http.ResponseWriter, answer *webclient.PingResponse) {
 	if w.profile.suite {
 		answer.Auth.SignatureAlgorithmSuite = types.SignatureAlgorithmSuite_SIGNATURE_ALGORITHM_SUITE_BALANCED_V1
 	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		refuse(rw, err)
+		return
+	}
+	if w.profile.suiteNumber {
+		name, number := fmt.Appendf(nil, `"%s"`, suiteName), fmt.Append(nil, int(answer.Auth.SignatureAlgorithmSuite))
+		text = bytes.Replace(text, name, number, 1)
+	}
 	rw.Header().Set("Content-Type", "application/json")
 	// The client is gone if this fails, and nobody is left to tell.
-	_ = json.NewEncoder(rw).Encode(answer)
+	_, _ = rw.Write(text)
 }

@@ -63,7 +63,7 @@ func (c claims) check() error {
 	case c.IssuedAt == nil:
 		return trace.BadParameter(wants + "a service account token with `iat`")
 	case c.Expiry.Time().Sub(c.IssuedAt.Time()) > longest:
-		return trace.BadParameter(wants+"a service account token with maximum TTL of %s, but token has TTL of %s", longest, c.Expiry.Time().Sub(c.IssuedAt.Time()))
+		return trace.BadParameter(wants+"a service account token with a TTL of less than %s", longest)
 	case !strings.HasPrefix(c.Subject, UserPrefix):
 		return trace.BadParameter("%q is no service account", c.Subject)
 	}
