@@ -1,12 +1,10 @@
 //! `bootstrap` on real peers: what it prints carries the keys of the Kubernetes cluster, and `--apply` brings in what is
 //! missing, says what it changes before it does, and writes nothing where all is as it should be.
 #[path = "support/control.rs"]
-#[allow(dead_code, reason = "the scenarios use the rest of it")]
 mod control;
 #[path = "support/kubernetes.rs"]
 mod kubernetes;
 #[path = "support/teleport.rs"]
-#[allow(dead_code, reason = "the scenarios use the rest of it")]
 mod teleport;
 
 use std::process::{Command, Output};
