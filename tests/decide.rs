@@ -5,6 +5,7 @@ use teleport_operator::sync::decide::{
     Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Say, Secrets, Step, Update,
     Verb, Wake, Which, Written, decide,
 };
+use teleport_operator::sync::scope::Scope;
 
 fn known() -> Known {
     Known {
@@ -59,6 +60,7 @@ fn word(step: &Step) -> String {
 fn say(say: &Say) -> String {
     let which = match say.which {
         Which::Decoded => "decoded",
+        Which::Scoped => "scoped",
         Which::Owned => "owned",
         Which::Synced => "synced",
     };
@@ -67,7 +69,7 @@ fn say(say: &Say) -> String {
 
 #[test]
 fn situations_and_what_follows() {
-    let all_well = "[decoded=true:true owned=true:true synced=true:true]";
+    let all_well = "[decoded=true:true scoped=true:none owned=true:true synced=true:true]";
     let cases: Vec<(&str, Known, String)> = vec![
         (
             "left alone by its own word, even when it goes",
@@ -88,7 +90,31 @@ fn situations_and_what_follows() {
         (
             "a Secret is missing",
             Known { secrets: Secrets::Missing("gone".into()), ..known() },
-            "Failed [decoded=true:true synced=false:mutation] Backoff".into(),
+            "Failed [decoded=true:true scoped=true:none synced=false:mutation] Backoff".into(),
+        ),
+        (
+            "of another scope: told before anything is read, and nothing else is done",
+            Known { secrets: Secrets::Unread, ..scoped(other()) },
+            "Failed [decoded=true:true scoped=false:false] Never".into(),
+        ),
+        (
+            "scoped, and the operator is not",
+            scoped(Scope::ObjectOnly),
+            "Failed [decoded=true:true scoped=false:object-only] Never".into(),
+        ),
+        (
+            "not scoped, and the operator is",
+            scoped(Scope::OperatorOnly),
+            "Failed [decoded=true:true scoped=false:operator-only] Never".into(),
+        ),
+        ("of the operator's scope", scoped(Scope::Same), "Create".into()),
+        (
+            "of another scope, and it goes: what is there is not ours to delete",
+            {
+                let object = Facts { scope: other(), ..deleting(Live::Unread).object };
+                Known { object, ..known() }
+            },
+            "RemoveFinalizer".into(),
         ),
         (
             "the cluster lacks the feature",
@@ -189,7 +215,7 @@ fn situations_and_what_follows() {
         (
             "not ours",
             Known { live: Live::Found(Found { owned: false, ..ours() }), ..known() },
-            "Failed [decoded=true:true owned=false:false] Slow".into(),
+            "Failed [decoded=true:true scoped=true:none owned=false:false] Slow".into(),
         ),
         (
             "another kind under the same name",
@@ -197,7 +223,7 @@ fn situations_and_what_follows() {
                 let found = Found { other_kind: Some("wrong sub_kind".into()), ..ours() };
                 Known { live: Live::Found(found), ..known() }
             },
-            "Failed [decoded=true:true synced=false:false] Slow".into(),
+            "Failed [decoded=true:true scoped=true:none synced=false:false] Slow".into(),
         ),
         (
             "the name exists after all",
@@ -232,12 +258,12 @@ fn situations_and_what_follows() {
                 let failed = failed(Verb::Update, Class::Conflict, true);
                 Known { live: Live::Found(ours()), failed, rereads: 5, ..known() }
             },
-            "Failed [decoded=true:true owned=true:true synced=false:false] Backoff".into(),
+            "Failed [decoded=true:true scoped=true:none owned=true:true synced=false:false] Backoff".into(),
         ),
         (
             "what it refers to is missing",
             Known { failed: failed(Verb::Create, Class::Reference, false), ..known() },
-            "Failed [decoded=true:true owned=true:new synced=false:false] Early".into(),
+            "Failed [decoded=true:true scoped=true:none owned=true:new synced=false:false] Early".into(),
         ),
         (
             "gone, or its reference is: look",
@@ -253,7 +279,7 @@ fn situations_and_what_follows() {
                 let failed = failed(Verb::Update, Class::AbsentOrReference, true);
                 Known { live: Live::Found(ours()), failed, ..known() }
             },
-            "Failed [decoded=true:true owned=true:true synced=false:false] Early".into(),
+            "Failed [decoded=true:true scoped=true:none owned=true:true synced=false:false] Early".into(),
         ),
         (
             "it is gone: made again",
@@ -269,7 +295,7 @@ fn situations_and_what_follows() {
         (
             "refused for what it says",
             Known { failed: failed(Verb::Create, Class::Invalid, false), ..known() },
-            "Failed [decoded=true:true owned=true:new synced=false:false] Slow".into(),
+            "Failed [decoded=true:true scoped=true:none owned=true:new synced=false:false] Slow".into(),
         ),
         (
             "the target is away: the object stays as it is",
@@ -338,6 +364,14 @@ fn situations_and_what_follows() {
     }
 }
 
+fn scoped(scope: Scope) -> Known {
+    Known { object: Facts { scope, ..known().object }, ..known() }
+}
+
+fn other() -> Scope {
+    Scope::Other { object: "/staging".into(), operator: "/prod".into() }
+}
+
 fn deleting(live: Live) -> Known {
     let object = Facts { deleting: true, finalized: true, ..Facts::default() };
     Known { object, live, ..known() }
@@ -381,15 +415,20 @@ fn answers() -> impl Strategy<Value = Answers> {
 fn facts() -> impl Strategy<Value = Facts> {
     let record = prop::option::of(("old|new", "live|", "r[1-3]|"))
         .prop_map(|record| record.map(|(desired, live, revision)| Record { desired, live, revision }));
-    (any::<(bool, bool, bool, bool, bool, bool, bool)>(), record).prop_map(|(flags, record)| Facts {
-        deleting: flags.0,
-        finalized: flags.1,
-        ignored: flags.2,
-        keep: flags.3,
-        suspect: flags.4,
-        exclusive_create: flags.5,
-        lags: flags.6,
-        record,
+    let scopes = [Scope::Neither, Scope::Same, Scope::ObjectOnly, Scope::OperatorOnly, other()];
+    let scope = prop::sample::select(scopes.to_vec());
+    (any::<(bool, bool, bool, bool, bool, bool, bool)>(), record, scope).prop_map(|(flags, record, scope)| {
+        Facts {
+            deleting: flags.0,
+            finalized: flags.1,
+            ignored: flags.2,
+            keep: flags.3,
+            suspect: flags.4,
+            exclusive_create: flags.5,
+            lags: flags.6,
+            record,
+            scope,
+        }
     })
 }
 
@@ -417,6 +456,7 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                 }
             }
             Step::Create | Step::Update(_) | Step::Delete => {
+                prop_assert!(known.object.scope.is_ours(), "a write in another scope: {steps:?}");
                 let verb = match step {
                     Step::Create => Verb::Create,
                     Step::Update(_) => Verb::Update,
@@ -441,6 +481,7 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
             Step::RemoveFinalizer => {
                 let gone = known.written.is_some()
                     || known.object.keep
+                    || !known.object.scope.is_ours()
                     || known.failed.as_ref().is_some_and(|failed| failed.failure.class == Class::Absent)
                     || matches!(&known.live, Live::Absent)
                     || matches!(&known.live, Live::Found(found) if !found.owned || found.other_kind.is_some());
@@ -449,7 +490,8 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
             }
             Step::Finish(finish) => {
                 let failed = matches!(finish.outcome, Outcome::Failed(_) | Outcome::Waiting);
-                prop_assert!(!failed || finish.wake != Wake::Never || answers.refused, "given up: {steps:?}");
+                let for_good = answers.refused || !known.object.scope.is_ours();
+                prop_assert!(!failed || finish.wake != Wake::Never || for_good, "given up: {steps:?}");
                 return Ok(steps);
             }
         }

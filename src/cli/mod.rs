@@ -129,7 +129,7 @@ fn chosen(source: &source::Given, choice: &Choice) -> Result<Target> {
 }
 
 fn run_operator(Choosing { choice, args }: &Choosing<run::Args>, source: &source::Given) -> Result<ExitCode> {
-    let target = Arc::new(chosen(source, choice)?);
+    let target = Arc::new(run::within(args, chosen(source, choice)?)?);
     let config = run::config(args, &target)?;
     run::start_log(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

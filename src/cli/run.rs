@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::app::{self, Config, Connect};
-use crate::mapping::plan::{Connection, Credentials, Target, Way};
+use crate::mapping::plan::{Connection, Credentials, Target, Way, Within};
 use crate::ops::log::{self, Format};
 use crate::translate::duration::parse_go;
 
@@ -26,6 +26,9 @@ pub struct Args {
     /// Namespace of the custom resources, several separated by commas [default: the pod's own]
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
+    /// Work in this scope of the target, as a scoped operator does: objects in other scopes and in none are refused, and kinds that have no scopes are left alone
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<String>,
     /// Kubeconfig file [default: KUBECONFIG, the pod's service account, ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -145,6 +148,19 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map(Duration::from_nanos)
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| format!("`{text}` is no duration such as 10m or 1h30m"))
+}
+
+/// The target as far as this process works in it.
+///
+/// # Errors
+/// When nothing of it is left.
+pub fn within(args: &Args, target: Target) -> Result<Target> {
+    let Some(scope) = args.scope.clone().filter(|scope| !scope.is_empty()) else { return Ok(target) };
+    let target = target.within(Within::Part(scope));
+    if target.kinds.is_empty() {
+        bail!("--scope leaves no kind to work on: none of those chosen has scopes");
+    }
+    Ok(target)
 }
 
 /// What the flags mean together, for this target.

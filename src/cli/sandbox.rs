@@ -23,7 +23,7 @@ use crate::crd::crd;
 use crate::diagnostic::Source;
 use crate::kube::object::{self, Object};
 use crate::kube::{apply::apply, connect, crds};
-use crate::mapping::plan::Target;
+use crate::mapping::plan::{Target, Within};
 use crate::ops::log::{self, Format};
 use crate::ops::shutdown;
 use crate::sandbox::kubernetes::Kubernetes;
@@ -105,7 +105,8 @@ async fn play(
     own: bool,
 ) -> Result<bool> {
     let stop = shutdown::on_signal()?;
-    let target = Arc::new(target);
+    // Nobody is responsible for a part of what is here alone.
+    let target = Arc::new(target.within(Within::Any));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     let (server, ended) = (Sandbox::new(Arc::clone(&target)), stop.clone());

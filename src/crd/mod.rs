@@ -27,10 +27,14 @@ pub fn crd(kind: &Kind, words: &Words) -> Value {
     if !kubernetes.short_names.is_empty() {
         names["shortNames"] = json!(kubernetes.short_names);
     }
+    let mut metadata = json!({ "name": name(kind) });
+    if let (Some(annotation), Some(_)) = (&words.scoped_kind, &kind.resource.scope) {
+        metadata["annotations"] = json!({ annotation: "true" });
+    }
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": { "name": name(kind) },
+        "metadata": metadata,
         "spec": { "group": kubernetes.group, "names": names, "scope": "Namespaced", "versions": versions },
     })
 }

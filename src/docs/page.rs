@@ -31,6 +31,15 @@ fn introduction(target: &Target, kind: &Kind) -> String {
         constants.join(", "),
         resource.message.full_name()
     );
+    if let Some(sub_kinds) = &resource.sub_kinds {
+        let follows = sub_kinds.of.iter().map(|(_, path, sub_kind)| format!("`{sub_kind}` for `{path}`"));
+        let follows: Vec<_> = follows.collect();
+        text += &format!(
+            "Its {} follows from which of these is given: {}.\n",
+            sub_kinds.json,
+            follows.join(", ")
+        );
+    }
     if let Some(name) = &resource.singleton {
         text += &format!("There is only one, and it is named `{name}`.\n");
     }
@@ -50,6 +59,10 @@ fn facts(target: &Target, kind: &Kind, mapping: Option<&Source>) -> Vec<[String;
     let mut rows = vec![row("API versions", codes(&versions)), row("Names for kubectl", codes(names))];
     if !resource.requires.is_empty() {
         rows.push(row("The server must have", codes(&resource.requires).replace(", ", " or ")));
+    }
+    if let Some(scope) = &resource.scope {
+        let text = format!("only by an operator of the scope that `{scope}` names");
+        rows.push(row("Synced", text));
     }
     rows.push(row("Deleting it", deleting(&resource.calls.delete)));
     if target.role.is_some() {

@@ -26,11 +26,15 @@ pub fn explain(kind: &Kind) -> Value {
             "mapping": resource.name,
             "message": resource.message.full_name(),
             "constants": constants,
+            "sub-kinds": sub_kinds(resource),
             "singleton": resource.singleton,
             "requires": resource.requires,
             "permission": resource.access.permission,
             "selector": resource.access.selector,
+            "unmarked": resource.unmarked,
             "spec": spec(resource),
+            "root": resource.root,
+            "scope": resource.scope,
             "metadata": metadata(resource),
         },
         "rpc": calls(&resource.calls),
@@ -44,6 +48,11 @@ fn spec(resource: &Resource) -> Value {
         Spec::Member(name) => json!(format!("$.{name}")),
         Spec::Root(names) => names.iter().map(|name| format!("$.{name}")).collect(),
     }
+}
+
+fn sub_kinds(resource: &Resource) -> Value {
+    let of = resource.sub_kinds.iter().flat_map(|sub_kinds| &sub_kinds.of);
+    of.map(|(_, path, sub_kind)| (format!("$.{path}"), json!(sub_kind))).collect::<Map<_, _>>().into()
 }
 
 fn metadata(resource: &Resource) -> Value {

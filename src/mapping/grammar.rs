@@ -64,6 +64,11 @@ static RESOURCE: &[Key] = &[
     required("message", Takes::Text, "Full name of its message."),
     required("kind", Takes::Text, "The target's word for its kind, written into every resource."),
     key("sub-kind", Takes::Text, "A constant beside the kind; a resource with another one is left alone."),
+    key(
+        "sub-kinds",
+        Takes::Map(&Takes::Text),
+        "By JSONPaths of the alternatives of a choice: the sub-kind that follows from the one that is set.",
+    ),
     key("version", Takes::Text, "The target's version, where all Kubernetes kinds share it."),
     key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
     key("name", Takes::Text, "The only name that it can have: there is one of these."),
@@ -79,6 +84,11 @@ static RESOURCE: &[Key] = &[
         "Members at the root that make up the specification; otherwise it is `$.spec`.",
     ),
     key("root", Takes::Texts, "Members at the root that stand beside `spec` in the custom resource too."),
+    key(
+        "scope",
+        Takes::Text,
+        "The member at the root that says which part of the target it belongs to; it stands beside `spec`.",
+    ),
     key("requires", Takes::Texts, "Features of which the server must have one."),
     key("permission", Takes::Text, "What the target's roles call it; otherwise its kind."),
     key(
@@ -167,6 +177,7 @@ static ANNOTATIONS: &[Key] = &[
     required("keep", Takes::Text, "Deleting the object leaves the resource."),
     required("description", Takes::Text, "Becomes the resource's description."),
     required("lookup", Takes::Text, "On a Secret: the objects that may read it."),
+    key("scoped-kind", Takes::Text, "On the CRD of a kind that has a `scope`: true."),
 ];
 
 static OWNERSHIP: &[Key] =
@@ -197,7 +208,11 @@ static METADATA: &[Key] = &[
 
 static FEATURES: &[Key] = &[
     required("call", Takes::Texts, "Calls in order of preference, with an empty request."),
-    key("paths", Takes::Map(&Takes::Texts), "For each feature the places of which one true one is enough."),
+    key(
+        "paths",
+        Takes::Map(&Takes::Texts),
+        "For each feature its places in order: the first that the answer has says whether it is on.",
+    ),
     key("cluster", Takes::Text, "Where the answer names the cluster."),
     key("version", Takes::Text, "Where the answer gives the server's version."),
 ];
@@ -236,6 +251,11 @@ static LIMITS: &[Key] = &[
 
 static CONDITIONS: &[Key] = &[
     required("decoded", Takes::Table(DECODED), "Whether the specification could be translated."),
+    key(
+        "scoped",
+        Takes::Table(SCOPED),
+        "Whether the object is in the operator's scope; for kinds with a `scope`.",
+    ),
     required("owned", Takes::Table(OWNED), "Whether the resource is ours."),
     required("synced", Takes::Table(SYNCED), "Whether the last write went through."),
 ];
@@ -243,6 +263,14 @@ static CONDITIONS: &[Key] = &[
 static DECODED: &[Key] = &[TYPE, TRUE, FALSE];
 static OWNED: &[Key] =
     &[TYPE, TRUE, FALSE, required("new", Takes::Table(SAYS), "True: there was none before.")];
+static SCOPED: &[Key] = &[
+    TYPE,
+    TRUE,
+    required("none", Takes::Table(SAYS), "True: neither the object nor the operator has a scope."),
+    FALSE,
+    required("object-only", Takes::Table(SAYS), "False: the object alone has a scope."),
+    required("operator-only", Takes::Table(SAYS), "False: the operator alone has a scope."),
+];
 static SYNCED: &[Key] =
     &[TYPE, TRUE, FALSE, required("mutation", Takes::Table(SAYS), "False: no call could be made.")];
 
@@ -252,7 +280,11 @@ const FALSE: Key = required("false", Takes::Table(SAYS), "What it says when fals
 
 static SAYS: &[Key] = &[
     required("reason", Takes::Text, "CamelCase reason."),
-    required("message", Takes::Text, "Text; {error} stands for the error's."),
+    required(
+        "message",
+        Takes::Text,
+        "Text; {error} stands for the error's, {scope} and {operator-scope} for scopes that differ.",
+    ),
 ];
 
 static ACCESS: &[Key] = &[

@@ -8,7 +8,7 @@ use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
 use super::plan::{
-    Access, Column, Constant, Kind, Kubernetes, Member, Metadata, Resource, Shapes, Spec, TOP,
+    Access, Column, Constant, Kind, Kubernetes, Many, Member, Metadata, Resource, Shapes, Spec, SubKinds, TOP,
 };
 use super::raw::{Document, Table, Text};
 use super::repr::Json;
@@ -62,9 +62,11 @@ impl Build<'_> {
         }
         let shapes = resolved.shapes;
         self.check_sub_kind(table, &shapes);
+        let sub_kinds = self.sub_kinds(table, &shapes);
         let preserve = self.preserve(fields, &shapes);
         let spec = self.spec(table, &shapes);
-        let root = self.root(table, &shapes);
+        let scope = self.scope(table, &shapes);
+        let root = self.root(table, &shapes, scope.clone());
         let metadata = self.metadata(table, &shapes);
         let requires = self.requires(table);
         let singleton = table.text("name").map(|name| name.text);
@@ -87,6 +89,8 @@ impl Build<'_> {
             shapes,
             spec,
             root,
+            scope,
+            sub_kinds,
             metadata,
             singleton,
             unmarked,
@@ -249,18 +253,35 @@ impl Build<'_> {
     }
 
     /// Members beside `spec`, which must not be taken for what Kubernetes has there.
-    fn root(&mut self, table: &Table, shapes: &Shapes) -> Vec<String> {
-        let mut names = Vec::new();
-        for text in table.texts("root") {
-            let Some((path, member)) = self.member_path(shapes, &text) else { continue };
-            if path.fields() != member.path.fields() || TOP.contains(&member.json.as_str()) {
-                let message = format!("`{}` can't stand at the root of a custom resource", text.text);
-                self.error(message, text.span, None);
-                continue;
-            }
-            names.push(member.json);
+    fn root(&mut self, table: &Table, shapes: &Shapes, scope: Option<String>) -> Vec<String> {
+        let texts = table.texts("root").into_iter();
+        let beside: Vec<_> = texts.filter_map(|text| self.beside(shapes, &text)).collect();
+        scope.into_iter().chain(beside.into_iter().map(|member| member.json)).collect()
+    }
+
+    fn beside(&mut self, shapes: &Shapes, text: &Text) -> Option<Member> {
+        let (path, member) = self.member_path(shapes, text)?;
+        if path.fields() == member.path.fields() && !TOP.contains(&member.json.as_str()) {
+            return Some(member);
         }
-        names
+        let message = format!("`{}` can't stand at the root of a custom resource", text.text);
+        self.error(message, text.span.clone(), None);
+        None
+    }
+
+    /// The member that says which part of the target a resource belongs to.
+    fn scope(&mut self, table: &Table, shapes: &Shapes) -> Option<String> {
+        let text = table.text("scope")?;
+        let member = self.beside(shapes, &text)?;
+        if member.many != Many::One || member.field.kind() != prost_reflect::Kind::String {
+            self.error(format!("`{}` is no string, which a scope is", text.text), text.span, None);
+            return None;
+        }
+        if self.context.target.table("conditions").get("scoped").is_none() {
+            let message = "target.toml does not say what a scope that is not ours is told with".to_owned();
+            self.error(message, text.span, Some("it takes a table `conditions.scoped`".to_owned()));
+        }
+        Some(member.json)
     }
 
     /// The member of the root whose message is one that `target.toml` knows.
@@ -402,6 +423,43 @@ impl Build<'_> {
             let message = format!("{} has no sub-kind", shapes.root().message.full_name());
             self.error(message, text.span, None);
         }
+    }
+
+    /// Alternatives of one choice, each with a sub-kind of its own.
+    fn sub_kinds(&mut self, table: &Table, shapes: &Shapes) -> Option<SubKinds> {
+        let said = table.get("sub-kinds")?.table()?;
+        let span = table.key_span("sub-kinds").unwrap_or(0..0);
+        if table.get("sub-kind").is_some() {
+            let help = "leave out one of `sub-kind` and `sub-kinds`".to_owned();
+            self.error("a sub-kind is constant, or follows from what is set".to_owned(), span, Some(help));
+            return None;
+        }
+        let Some(member) = shapes.root().member("sub_kind") else {
+            self.error(format!("{} has no sub-kind", shapes.root().message.full_name()), span, None);
+            return None;
+        };
+        let (json, field) = (member.json.clone(), member.path.clone());
+        let (mut choice, mut of) = (None, Vec::<(FieldPath, String, String)>::new());
+        for (path, node) in said.entries() {
+            let Some(sub_kind) = node.text() else { continue };
+            let Some((way, member)) = self.member_path(shapes, path) else { continue };
+            let own = member.field.containing_oneof();
+            let is_alternative =
+                own.is_some() && choice.as_ref().is_none_or(|choice| own.as_ref() == Some(choice));
+            choice = choice.or(own);
+            if !is_alternative {
+                let message = format!("`{}` is no alternative to the others: both may be set", path.text);
+                let help = "all of them are of one `oneof`".to_owned();
+                self.error(message, path.span.clone(), Some(help));
+            }
+            if of.iter().any(|(.., other)| *other == sub_kind.text) {
+                let message = format!("`{}` follows from another alternative already", sub_kind.text);
+                self.error(message, sub_kind.span.clone(), None);
+            }
+            let shown = path.text.trim_start_matches("$.").to_owned();
+            of.push((way, shown, sub_kind.text));
+        }
+        Some(SubKinds { json, field, of })
     }
 
     fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {

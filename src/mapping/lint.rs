@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::grammar;
 use super::kind::{self, Context};
-use super::plan::{Kind, Target};
+use super::plan::{Kind, Target, Within};
 use super::raw::{self, Document, Node, Table};
 use super::target;
 use super::types::{self, Types};
@@ -68,7 +68,20 @@ fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnosti
     let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
     let target::Common { words, ownership, connection, features, errors, limits, role, setup, absent } =
         common;
-    Some(Target { name, words, ownership, connection, features, errors, limits, role, setup, absent, kinds })
+    Some(Target {
+        name,
+        words,
+        ownership,
+        connection,
+        features,
+        errors,
+        limits,
+        role,
+        setup,
+        absent,
+        kinds,
+        within: Within::default(),
+    })
 }
 
 /// The files of that name, or those without a name of their own: the mappings; each with its layer.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prost_reflect::{FieldDescriptor, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor, Value};
 
 use super::errors::Errors;
 use super::repr::{Json, Repr};
@@ -35,9 +35,32 @@ pub struct Target {
     pub absent: BTreeMap<String, String>,
     /// One for each Kubernetes kind, by name.
     pub kinds: Vec<Arc<Kind>>,
+    /// The part of it that this process works in: a setting, in no file.
+    pub within: Within,
+}
+
+/// The part of a target that a process works in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Within {
+    /// What is in no scope.
+    #[default]
+    Whole,
+    /// This scope alone.
+    Part(String),
+    /// Whatever the scope: to try things out.
+    Any,
 }
 
 impl Target {
+    /// The target for a process that works in this part of it. Within a scope that is only kinds that have one.
+    #[must_use]
+    pub fn within(mut self, within: Within) -> Self {
+        if matches!(within, Within::Part(_)) {
+            self.kinds.retain(|kind| kind.resource.scope.is_some());
+        }
+        Self { within, ..self }
+    }
+
     /// The kind that objects of this API version (`group/version`) and kind are.
     pub fn kind_of(&self, api_version: &str, kind: &str) -> Option<&Arc<Kind>> {
         let (group, version) = api_version.split_once('/')?;
@@ -69,11 +92,15 @@ pub struct Words {
     pub description: String,
     /// Annotation on a Secret: names of the objects that may read it, or `*`.
     pub lookup: String,
+    /// Annotation on the CRD of a kind that has scopes: `true`.
+    pub scoped_kind: Option<String>,
     /// Integers that a status may hold beside what the engine writes there, and their formats (`int64`): others write or
     /// expect them.
     pub status: BTreeMap<String, String>,
     /// Whether the specification could be translated.
     pub decoded: Condition,
+    /// Whether the object's scope is ours.
+    pub scoped: Option<Condition>,
     /// Whether the resource is ours.
     pub owned: Condition,
     /// Whether the last write went through.
@@ -85,7 +112,7 @@ pub struct Words {
 pub struct Condition {
     /// The condition's type.
     pub type_: String,
-    /// Reason and message by outcome; `{error}` in a message stands for the error's text.
+    /// Reason and message by outcome; `{error}` in a message stands for the error's text, and so on.
     pub says: BTreeMap<String, Says>,
 }
 
@@ -150,7 +177,7 @@ pub struct Credentials {
 pub struct Features {
     /// Calls in order of preference; the request is empty.
     pub call: Vec<MethodDescriptor>,
-    /// For each feature the places in the answer, of which one true one is enough.
+    /// For each feature its places in the answer: the first that is there says whether it is on.
     pub paths: BTreeMap<String, Vec<AnswerPath>>,
     /// Where the answer names the cluster.
     pub cluster: Option<AnswerPath>,
@@ -296,6 +323,10 @@ pub struct Resource {
     pub spec: Spec,
     /// Members at the root that stand beside the specification in the custom resource too.
     pub root: Vec<String>,
+    /// The one of them that holds its scope.
+    pub scope: Option<String>,
+    /// Where its sub-kind follows from what is set.
+    pub sub_kinds: Option<SubKinds>,
     /// Where name, labels and so on stand.
     pub metadata: Metadata,
     /// The one name that it can have.
@@ -323,6 +354,25 @@ impl Resource {
             From::Member(path) => Some(path),
             _ => None,
         })
+    }
+}
+
+/// A sub-kind that follows from which alternative of a choice is set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubKinds {
+    /// The member of the JSON form that holds it.
+    pub json: String,
+    /// Where it stands in the message.
+    pub field: FieldPath,
+    /// The alternatives, each with its path in the JSON form (`spec.disk`) and what follows from it.
+    pub of: Vec<(FieldPath, String, String)>,
+}
+
+impl SubKinds {
+    /// What follows from what is set; none where nothing is.
+    pub fn of(&self, message: &DynamicMessage) -> Option<&str> {
+        let set = self.of.iter().find(|(path, ..)| path.get(message).is_some());
+        set.map(|(.., sub_kind)| sub_kind.as_str())
     }
 }
 

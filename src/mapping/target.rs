@@ -70,8 +70,10 @@ fn words(table: &Table) -> Option<Words> {
         keep: text(annotations, "keep")?,
         description: text(annotations, "description")?,
         lookup: text(annotations, "lookup")?,
+        scoped_kind: text(annotations, "scoped-kind"),
         status,
         decoded: condition(conditions.table("decoded"))?,
+        scoped: condition(conditions.table("scoped")),
         owned: condition(conditions.table("owned"))?,
         synced: condition(conditions.table("synced"))?,
     })

@@ -1,6 +1,7 @@
 //! One pass as a pure step function: from what is known so far to the next step, and at the end to what the status says,
 //! what is remembered, and when to look again. `execute` drives it; so can a simulation or a model.
 //! Does no IO and knows no clock: what it is told is all that it knows.
+use super::scope::Scope;
 use crate::mapping::errors::Class;
 
 /// How often a pass reads live again after somebody else's write came in between, before it gives way to a backoff.
@@ -46,6 +47,8 @@ pub struct Facts {
     pub exclusive_create: bool,
     /// We wrote so lately that a read may not show it yet.
     pub lags: bool,
+    /// How its scope stands to ours.
+    pub scope: Scope,
 }
 
 /// What status remembers of the last successful write.
@@ -230,8 +233,8 @@ pub struct Say {
     pub status: bool,
     /// Which of the target's reasons and texts.
     pub outcome: &'static str,
-    /// What stands for `{error}` in the text.
-    pub error: String,
+    /// What stands in the text for `{error}` and the like.
+    pub fills: Vec<(&'static str, String)>,
 }
 
 /// The conditions.
@@ -239,6 +242,8 @@ pub struct Say {
 pub enum Which {
     /// Whether the specification could be translated.
     Decoded,
+    /// Whether its scope is ours.
+    Scoped,
     /// Whether the resource is ours.
     Owned,
     /// Whether the last write went through.
@@ -267,7 +272,7 @@ pub fn decide(known: &Known) -> Step {
         return finish(Outcome::Ignored, Vec::new(), Wake::Never);
     }
     if let Some(written) = &known.written {
-        return after_write(written);
+        return after_write(known, written);
     }
     if object.deleting {
         return deleting(known);
@@ -283,9 +288,10 @@ pub fn decide(known: &Known) -> Step {
         (Desired::Refused(error), _) => {
             finish(Outcome::Failed(error.clone()), vec![no(Which::Decoded, "false", error)], Wake::Never)
         }
+        (Desired::Hash(_), _) if !object.scope.is_ours() => out_of_scope(&object.scope),
         (Desired::Hash(_), Secrets::Unread) => Step::ReadSecrets,
         (Desired::Hash(_), Secrets::Missing(error)) => {
-            let says = vec![yes(Which::Decoded, "true"), no(Which::Synced, "mutation", error)];
+            let says = with(understood(known), no(Which::Synced, "mutation", error));
             finish(Outcome::Failed(error.clone()), says, Wake::Backoff)
         }
         (Desired::Hash(hash), Secrets::Ready) => syncing(known, hash),
@@ -302,30 +308,30 @@ fn syncing(known: &Known, desired: &str) -> Step {
         return step;
     }
     match &known.live {
-        Live::Unread if as_recorded && !known.object.suspect => in_sync(None),
+        Live::Unread if as_recorded && !known.object.suspect => in_sync(known, None),
         Live::Unread if record.is_none() && known.object.exclusive_create => Step::Create,
         Live::Unread => Step::Observe,
-        Live::Unreadable(failure) => failed(failure, vec![yes(Which::Decoded, "true")]),
+        Live::Unreadable(failure) => failed(failure, understood(known)),
         Live::Absent => Step::Create,
         Live::Found(found) if found.stale && !as_recorded && known.rereads < REREADS => Step::Observe,
-        Live::Found(found) => reconcile(found, record, as_recorded, desired),
+        Live::Found(found) => reconcile(known, found, as_recorded, desired),
     }
 }
 
 /// A resource of that name exists.
-fn reconcile(found: &Found, record: Option<&Record>, as_recorded: bool, desired: &str) -> Step {
+fn reconcile(known: &Known, found: &Found, as_recorded: bool, desired: &str) -> Step {
     if let Some(other) = &found.other_kind {
-        return failed_sync(other.clone(), vec![yes(Which::Decoded, "true")], Wake::Slow);
+        return failed_sync(other.clone(), understood(known), Wake::Slow);
     }
     if !found.owned {
-        let says = vec![yes(Which::Decoded, "true"), no(Which::Owned, "false", "")];
+        let says = with(understood(known), no(Which::Owned, "false", ""));
         let what = "a resource of that name exists and is not owned by the operator".to_owned();
         return finish(Outcome::Failed(what), says, Wake::Slow);
     }
     if as_recorded && found.stale {
-        return in_sync(None);
+        return in_sync(known, None);
     }
-    let Some(record) = record.filter(|_| as_recorded) else {
+    let Some(record) = known.object.record.as_ref().filter(|_| as_recorded) else {
         return update(found, false);
     };
     let untouched = !record.revision.is_empty() && record.revision == found.revision;
@@ -336,7 +342,7 @@ fn reconcile(found: &Found, record: Option<&Record>, as_recorded: bool, desired:
             live: found.hash.clone(),
             revision: found.revision.clone(),
         };
-        return in_sync(unseen.then_some(seen));
+        return in_sync(known, unseen.then_some(seen));
     }
     update(found, !unseen)
 }
@@ -350,7 +356,7 @@ fn deleting(known: &Known) -> Step {
     if !known.object.finalized {
         return finish(Outcome::Released, Vec::new(), Wake::Never);
     }
-    if known.object.keep {
+    if known.object.keep || !known.object.scope.is_ours() {
         return Step::RemoveFinalizer;
     }
     if let Some(Failed { failure, .. }) = &known.failed {
@@ -370,7 +376,7 @@ fn deleting(known: &Known) -> Step {
     }
 }
 
-fn after_write(written: &Written) -> Step {
+fn after_write(known: &Known, written: &Written) -> Step {
     if written.verb == Verb::Delete {
         return Step::RemoveFinalizer;
     }
@@ -380,7 +386,7 @@ fn after_write(written: &Written) -> Step {
     };
     Step::Finish(Finish {
         outcome,
-        says: all_well(),
+        says: all_well(known),
         record: Some(written.record.clone()),
         wake: Wake::Never,
     })
@@ -404,15 +410,31 @@ fn after_failure(known: &Known, failed_write: &Failed) -> Option<Step> {
         (Verb::Create, Live::Unread | Live::Absent) => yes(Which::Owned, "new"),
         _ => yes(Which::Owned, "true"),
     };
-    Some(failed(failure, vec![yes(Which::Decoded, "true"), owned]))
+    Some(failed(failure, with(understood(known), owned)))
 }
 
-fn in_sync(record: Option<Record>) -> Step {
-    Step::Finish(Finish { outcome: Outcome::InSync, says: all_well(), record, wake: Wake::Never })
+fn in_sync(known: &Known, record: Option<Record>) -> Step {
+    Step::Finish(Finish { outcome: Outcome::InSync, says: all_well(known), record, wake: Wake::Never })
 }
 
-fn all_well() -> Vec<Say> {
-    vec![yes(Which::Decoded, "true"), yes(Which::Owned, "true"), yes(Which::Synced, "true")]
+fn all_well(known: &Known) -> Vec<Say> {
+    [understood(known), vec![yes(Which::Owned, "true"), yes(Which::Synced, "true")]].concat()
+}
+
+/// The object is translated, and it is for us to sync it.
+fn understood(known: &Known) -> Vec<Say> {
+    vec![yes(Which::Decoded, "true"), yes(Which::Scoped, known.object.scope.outcome())]
+}
+
+/// Another operator's, or nobody's: only an edit, or another setting of ours, changes that.
+fn out_of_scope(scope: &Scope) -> Step {
+    let mut fills = Vec::new();
+    if let Scope::Other { object, operator } = scope {
+        fills.extend([("{scope}", object.clone()), ("{operator-scope}", operator.clone())]);
+    }
+    let foreign = Say { which: Which::Scoped, status: false, outcome: scope.outcome(), fills };
+    let what = "its scope is not the operator's".to_owned();
+    finish(Outcome::Failed(what), vec![yes(Which::Decoded, "true"), foreign], Wake::Never)
 }
 
 /// The target refused. While it can't be reached nothing is said of the object: it stays as it is.
@@ -436,10 +458,15 @@ fn finish(outcome: Outcome, says: Vec<Say>, wake: Wake) -> Step {
     Step::Finish(Finish { outcome, says, record: None, wake })
 }
 
+fn with(mut says: Vec<Say>, say: Say) -> Vec<Say> {
+    says.push(say);
+    says
+}
+
 fn yes(which: Which, outcome: &'static str) -> Say {
-    Say { which, status: true, outcome, error: String::new() }
+    Say { which, status: true, outcome, fills: Vec::new() }
 }
 
 fn no(which: Which, outcome: &'static str, error: &str) -> Say {
-    Say { which, status: false, outcome, error: error.to_owned() }
+    Say { which, status: false, outcome, fills: vec![("{error}", error.to_owned())] }
 }

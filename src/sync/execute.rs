@@ -12,6 +12,7 @@ use super::decide::{
 };
 use super::policy::Policy;
 use super::ports::{Cluster, Patched, Remote, SecretValue};
+use super::scope::Scope;
 use super::{retry, status};
 use crate::diagnostic::{Severity, refused};
 use crate::kube::object::{Key, Object};
@@ -36,6 +37,8 @@ pub struct Memory {
     pub failures: u32,
     /// Secrets that the object refers to: name and the version that was read (empty: it could not be).
     pub secrets: Vec<(String, String)>,
+    /// What identifies its resource beside the name, where there is more.
+    pub parts: Box<[String]>,
     /// When we last wrote, or may have, and the revisions that we replaced: reads may still show them.
     pub replaced: Option<(Instant, Vec<String>)>,
 }
@@ -83,8 +86,11 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
         memory.record = status::record(&status);
         memory.suspect |= !status::is_current(&status, object.generation());
     }
+    let like = like(pass, &object);
+    let parts = like.iter().flat_map(|like| pass.kind.resource.parts().map(|part| part.text(like)));
+    memory.parts = parts.collect();
     let known = known(pass, &object, memory);
-    let mut run = Run { pass, object, memory, known, desired: None, refs: Vec::new(), live: None };
+    let mut run = Run { pass, object, memory, known, like, desired: None, refs: Vec::new(), live: None };
     loop {
         let step = decide(&run.known);
         tracing::trace!(key = %pass.key, ?step, "step");
@@ -106,6 +112,7 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         suspect: memory.suspect,
         exclusive_create: !pass.kind.resource.calls.create.is_empty(),
         lags: memory.wrote_lately(),
+        scope: scope(pass, object),
     };
     Known {
         object: facts,
@@ -119,11 +126,26 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
     }
 }
 
+/// Read from the object as it is written: a deletion needs no translation of it.
+fn scope<C, R>(pass: &Pass<'_, C, R>, object: &Object) -> Scope {
+    let Some(name) = &pass.kind.resource.scope else { return Scope::Neither };
+    Scope::of(object.json()[name].as_str().unwrap_or_default(), &pass.target.within)
+}
+
+/// What says which resource is meant, where the name alone does not: as much as can be read of the object, also when
+/// the rest of it is refused or will never be translated.
+fn like<C, R>(pass: &Pass<'_, C, R>, object: &Object) -> Option<DynamicMessage> {
+    let Target { words, ownership, .. } = pass.target;
+    pass.kind.resource.parts().next()?;
+    Some(manifest::desired(pass.kind, words, ownership, &object.json()).message)
+}
+
 struct Run<'a, C, R> {
     pass: &'a Pass<'a, C, R>,
     object: Object,
     memory: &'a mut Memory,
     known: Known,
+    like: Option<DynamicMessage>,
     desired: Option<DynamicMessage>,
     refs: Vec<SecretRef>,
     live: Option<DynamicMessage>,
@@ -226,8 +248,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             self.known.rereads += 1;
         }
         let resource = &self.pass.kind.resource;
-        let like = self.like();
-        self.known.live = match self.pass.remote.get(resource, self.name(), like.as_ref()).await {
+        self.known.live = match self.pass.remote.get(resource, self.name(), self.like.as_ref()).await {
             Ok(None) => Live::Absent,
             Ok(Some(live)) => {
                 let found = self.found(&live);
@@ -240,14 +261,6 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             failed.reread = true;
         }
         None
-    }
-
-    /// What says which resource is meant, where the name alone does not: as much as can be read of the object, also when
-    /// the rest of it is refused or was never translated.
-    fn like(&self) -> Option<DynamicMessage> {
-        let Target { words, ownership, .. } = self.pass.target;
-        self.pass.kind.resource.parts().next()?;
-        Some(manifest::desired(self.pass.kind, words, ownership, &self.object.json()).message)
     }
 
     /// The resource's name is the object's; a singleton has its own.
@@ -276,10 +289,18 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     /// How the resource is of another kind; its version is not what tells kinds apart.
     fn other_kind(&self, live: &DynamicMessage) -> Option<String> {
         let constants = self.pass.kind.constants.iter().filter(|constant| constant.json != "version");
-        constants.into_iter().find_map(|constant| {
-            let found = constant.field.as_ref()?.text(live);
-            (found != constant.value).then(|| {
-                let (what, wanted) = (&constant.json, &constant.value);
+        let constants = constants.filter_map(|c| Some((&c.json, c.field.as_ref()?, vec![c.value.as_str()])));
+        let sub_kinds = self.pass.kind.resource.sub_kinds.as_ref();
+        // A deletion knows only that it is one of them.
+        let sub_kinds = sub_kinds.map(|sub_kinds| {
+            let meant = self.desired.as_ref().and_then(|desired| sub_kinds.of(desired));
+            let all = sub_kinds.of.iter().map(|(.., sub_kind)| sub_kind.as_str());
+            (&sub_kinds.json, &sub_kinds.field, meant.map_or_else(|| all.collect(), |meant| vec![meant]))
+        });
+        constants.chain(sub_kinds).find_map(|(what, field, wanted)| {
+            let found = field.text(live);
+            (!wanted.contains(&found.as_str())).then(|| {
+                let wanted = wanted.join("\" or \"");
                 format!("wrong {what}: expected \"{wanted}\", but the resource of that name has \"{found}\"")
             })
         })

@@ -10,5 +10,6 @@ pub mod queue;
 pub mod remote;
 pub mod retry;
 pub mod scan;
+pub mod scope;
 pub mod status;
 pub mod store;

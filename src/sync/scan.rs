@@ -90,23 +90,16 @@ async fn listed<C: Cluster, R: Remote>(
     let mut suspects = Vec::new();
     let mut each = |live: &DynamicMessage| {
         let name = resource.metadata.name.text(live);
-        let keys: Vec<Key> = engine.with_store(|store| {
+        let parts: Vec<String> = resource.parts().map(|part| part.text(live)).collect();
+        engine.with_store(|store| {
             let named = kinds.iter().flat_map(|kind| store.named(&kind.kubernetes.kind, &name));
-            named
-                .filter(|(_, memory)| {
-                    checkable(memory).is_some_and(|record| !as_recorded(resource, record, live))
-                })
-                .map(|(key, _)| key.clone())
-                .collect()
-        });
-        for kind in kinds {
-            engine.with_store(|store| {
-                for (key, _) in store.named(&kind.kubernetes.kind, &name) {
-                    missing.remove(key);
+            for (key, memory) in named.filter(|(_, memory)| *memory.parts == *parts) {
+                missing.remove(key);
+                if checkable(memory).is_some_and(|record| !as_recorded(resource, record, live)) {
+                    suspects.push(key.clone());
                 }
-            });
-        }
-        suspects.extend(keys);
+            }
+        });
     };
     engine.remote().list(resource, &mut each).await?;
     suspects.extend(missing);

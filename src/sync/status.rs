@@ -35,7 +35,8 @@ pub fn patch(old: &Value, finish: &Finish, words: &Words, generation: i64, now: 
         return None;
     }
     let before = read(old);
-    let mut conditions: Vec<_> = finish.says.iter().map(|say| condition(say, words, generation)).collect();
+    let mut conditions: Vec<_> =
+        finish.says.iter().filter_map(|say| condition(say, words, generation)).collect();
     conditions.push(ready(&conditions, generation));
     let conditions = merge(&before, conditions, now);
     let mut patch = Map::new();
@@ -52,18 +53,23 @@ pub fn patch(old: &Value, finish: &Finish, words: &Words, generation: i64, now: 
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
-fn condition(say: &Say, words: &Words, generation: i64) -> Condition {
+/// None where the target has no such condition.
+fn condition(say: &Say, words: &Words, generation: i64) -> Option<Condition> {
     let of: &plan::Condition = match say.which {
         Which::Decoded => &words.decoded,
+        Which::Scoped => words.scoped.as_ref()?,
         Which::Owned => &words.owned,
         Which::Synced => &words.synced,
     };
     // The grammar makes sure that every outcome has its words.
     let (reason, message) = match of.says.get(say.outcome) {
-        Some(says) => (says.reason.clone(), says.message.replace("{error}", &say.error)),
-        None => (say.outcome.to_owned(), say.error.clone()),
+        Some(says) => {
+            let fill = |text: String, (place, with): &(&str, String)| text.replace(place, with);
+            (says.reason.clone(), say.fills.iter().fold(says.message.clone(), fill))
+        }
+        None => (say.outcome.to_owned(), String::new()),
     };
-    made(&of.type_, say.status, reason, message, generation)
+    Some(made(&of.type_, say.status, reason, message, generation))
 }
 
 /// The first thing that is wrong, or that nothing is.

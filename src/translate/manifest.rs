@@ -9,7 +9,7 @@ use super::place::Place;
 use super::read::Reader;
 use super::refusal::{Refusal, quoted};
 use super::secrets::SecretRef;
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::{Diagnostic, did_you_mean, refused};
 use crate::mapping::plan::{Kind, Many, MessageShape, Ownership, Shape, Shapes, Spec, TOP, Words};
 use crate::schema::FieldPath;
 
@@ -59,6 +59,7 @@ pub fn desired(kind: &Kind, words: &Words, ownership: &Ownership, manifest: &Jso
         Json::Object(members) => build.manifest(members, words, ownership),
         _ => build.refuse("an object", manifest, &Place::Root),
     }
+    build.sub_kind();
     present(&resource.shapes, resource.shapes.root(), &mut build.message);
     let Build { message, reader, .. } = build;
     let Reader { secrets, literals, problems, .. } = reader;
@@ -77,6 +78,20 @@ impl Build<'_> {
         let namespace = self.kind.resource.metadata.namespace.as_ref().map(|(field, value)| (field, value));
         for (field, value) in fields.chain(namespace) {
             field.set(&mut self.message, Value::String(value.clone()));
+        }
+    }
+
+    /// What follows from what is set; of nothing nothing follows.
+    fn sub_kind(&mut self) {
+        let Some(sub_kinds) = &self.kind.resource.sub_kinds else { return };
+        if let Some(sub_kind) = sub_kinds.of(&self.message) {
+            return sub_kinds.field.set(&mut self.message, Value::String(sub_kind.to_owned()));
+        }
+        // Whatever is wrong with an alternative that stands there is said already.
+        if !refused(&self.reader.problems) {
+            let paths: Vec<_> = sub_kinds.of.iter().map(|(_, path, _)| path.as_str()).collect();
+            let message = format!("one of {} must be given", paths.join(", "));
+            self.reader.problems.push(Diagnostic::error(message).path("spec"));
         }
     }
 

@@ -33,6 +33,13 @@ pub fn resource(kind: &Kind, json: &Json) -> (DynamicMessage, Vec<Diagnostic>) {
         }
     }
     reader.object(resource.shapes.root(), &members, &mut message, &Place::Root);
+    if let Some(sub_kinds) = &resource.sub_kinds {
+        let (found, follows) = (sub_kinds.field.text(&message), sub_kinds.of(&message));
+        if let Some(follows) = follows.filter(|follows| *follows != found) {
+            let at = Place::Member(&Place::Root, &sub_kinds.json);
+            reader.problems.push(Refusal::new(quoted(follows)).found(&Json::String(found), &at));
+        }
+    }
     if let Some((field, value)) = &resource.metadata.namespace {
         field.set(&mut message, Value::String(value.clone()));
     }

@@ -99,12 +99,16 @@ fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
     assert_eq!(names(&world), wanted, "nothing else is there");
 }
 
-/// Ready, or refused by the server in the words in which it has to be.
+/// Ready, or refused in the words in which it has to be: by the server, or for its scope.
 fn is_as_expected(object: &Object) -> bool {
     let Some(words) = refusal(&object.0["kind"]) else { return object.is_ready() };
-    let says = object.condition("SuccessfullyReconciled");
+    let (condition, expected) = match object.0["scope"].is_string() {
+        true => ("ValidScope", "NonMatchingScope"),
+        false => ("SuccessfullyReconciled", "TeleportError"),
+    };
+    let says = object.condition(condition);
     says.is_some_and(|(status, reason, message)| {
-        status == "False" && reason == "TeleportError" && message.contains(words)
+        status == "False" && reason == expected && message.contains(words)
     })
 }
 

@@ -31,4 +31,6 @@ mod references;
 mod replicas;
 mod rest;
 mod restarts;
+mod sandbox;
+mod scopes;
 mod secrets;

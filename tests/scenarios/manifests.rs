@@ -49,7 +49,8 @@ pub fn is_synced(manifest: &Value) -> bool {
 }
 
 /// Kinds whose examples this server refuses, and its words: its types are older than the kind, it does not keep the kind,
-/// or the official operator's role, which it checks, does not cover it. A refusal that goes away fails the tests.
+/// or the official operator's role, which it checks, does not cover it; those with a scope are refused by an operator
+/// that has none. A refusal that goes away fails the tests.
 const REFUSED: [(&str, &str); 29] = [
     ("TeleportAccessGraphSettingsV1", "not implemented"),
     ("TeleportAppAuthConfigV1", "unknown service"),
@@ -71,9 +72,9 @@ const REFUSED: [(&str, &str); 29] = [
     ("TeleportKubeClusterV3", "access denied"),
     ("TeleportNetworkRestrictionsV4", "not implemented"),
     ("TeleportRetrievalModelV1", "unknown service"),
-    ("TeleportScopedRoleAssignmentV1", "unknown service"),
-    ("TeleportScopedRoleV1", "unknown service"),
-    ("TeleportScopedTokenV1", "unknown service"),
+    ("TeleportScopedRoleAssignmentV1", "operator is not"),
+    ("TeleportScopedRoleV1", "operator is not"),
+    ("TeleportScopedTokenV1", "operator is not"),
     ("TeleportServerInfoV1", "access denied"),
     ("TeleportSessionRecordingConfigV2", "access denied"),
     ("TeleportSigstorePolicyV1", "unknown service"),
@@ -82,7 +83,7 @@ const REFUSED: [(&str, &str); 29] = [
     ("TeleportVnetConfigV1", "access denied"),
 ];
 
-/// The words with which the server refuses a kind, if it does.
+/// The words with which a kind is refused, if it is.
 pub fn refusal(kind: &Value) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, _)| kind == refused).map(|(_, words)| *words)
 }

@@ -120,8 +120,8 @@ impl World {
             ("--log-level", "DEBUG".to_owned()),
         ];
         let given: BTreeSet<&str> = more.iter().copied().collect();
-        let joins = given.contains("--join-method");
-        let replaced = |flag: &str| given.contains(flag) || (joins && flag == "--identity");
+        let no_identity = given.contains("--join-method") || given.contains("--insecure-plaintext");
+        let replaced = |flag: &str| given.contains(flag) || (no_identity && flag == "--identity");
         let flags = flags.into_iter().filter(|(flag, _)| !replaced(flag));
         let flags = flags.flat_map(|(flag, value)| [flag.to_owned(), value]);
         let flags: Vec<_> = flags.chain(more.iter().map(|flag| (*flag).to_owned())).collect();

@@ -1,0 +1,177 @@
+//! The scan for drift over resources that a name alone does not identify: one of the same name elsewhere is another one.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prost_reflect::{DynamicMessage, Value as Field};
+use serde_json::{Value, json};
+use teleport_operator::kube::object::{Key, Object};
+use teleport_operator::kube::watch::Event;
+use teleport_operator::mapping;
+use teleport_operator::mapping::plan::{Kind, Resource, Target, Within};
+use teleport_operator::sync::decide::Failure;
+use teleport_operator::sync::engine::{Engine, Observer};
+use teleport_operator::sync::ports::{self, Note, Patched, SecretValue};
+use teleport_operator::sync::queue::Turn;
+use teleport_operator::sync::scan::scan;
+use teleport_operator::target::gate::Write;
+use tokio_util::sync::CancellationToken;
+
+const KIND: &str = "TeleportScopedRoleV1";
+const NAMESPACE: &str = "here";
+
+/// All resources, by their parts and name.
+type Resources = Arc<Mutex<BTreeMap<String, DynamicMessage>>>;
+
+/// A target in memory; each read and write is a line.
+struct Remote {
+    resources: Resources,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+fn place(resource: &Resource, message: &DynamicMessage, name: &str) -> String {
+    let parts = resource.parts().map(|part| part.text(message));
+    parts.chain([name.to_owned()]).collect::<Vec<_>>().join("::")
+}
+
+fn named(resource: &Resource, message: &DynamicMessage) -> String {
+    place(resource, message, &resource.metadata.name.text(message))
+}
+
+impl Remote {
+    fn line(&self, text: String) {
+        self.lines.lock().expect("whole").push(text);
+    }
+}
+
+impl ports::Remote for Remote {
+    async fn get(
+        &self,
+        resource: &Resource,
+        name: &str,
+        like: Option<&DynamicMessage>,
+    ) -> Result<Option<DynamicMessage>, Failure> {
+        let place = place(resource, like.expect("there is more than a name"), name);
+        self.line(format!("get {place}"));
+        Ok(self.resources.lock().expect("whole").get(&place).cloned())
+    }
+
+    async fn list(
+        &self,
+        _: &Resource,
+        each: &mut (dyn FnMut(&DynamicMessage) + Send),
+    ) -> Result<(), Failure> {
+        self.resources.lock().expect("whole").values().for_each(each);
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        kind: &Kind,
+        _: &Key,
+        _: &[String],
+        write: Write,
+    ) -> Result<Option<DynamicMessage>, Failure> {
+        let operation = write.operation();
+        let (Write::Create(mut message, _) | Write::Update(mut message, _)) = write else {
+            panic!("nothing is deleted here")
+        };
+        let place = named(&kind.resource, &message);
+        self.line(format!("{operation:?} {place}").to_lowercase());
+        let mut resources = self.resources.lock().expect("whole");
+        let revision = kind.resource.metadata.revision.as_ref().expect("revisions");
+        revision.set(&mut message, Field::String(format!("r{}", resources.len())));
+        resources.insert(place, message.clone());
+        Ok(Some(message))
+    }
+}
+
+/// A Kubernetes that takes everything.
+struct Cluster;
+
+impl ports::Cluster for Cluster {
+    async fn get(&self, _: &Kind, key: &Key) -> Result<Option<Object>, String> {
+        Ok(Some(object(&key.name, "/staging", true)))
+    }
+
+    async fn add_finalizer(&self, _: &Kind, object_: &Object) -> Result<Patched, String> {
+        Ok(Patched::Done(Box::new(object(object_.name(), "/staging", true))))
+    }
+
+    async fn remove_finalizer(&self, _: &Kind, _: &Object) -> Result<Patched, String> {
+        Ok(Patched::Gone)
+    }
+
+    async fn patch_status(&self, _: &Kind, object: &Object, _: &Value) -> Result<Patched, String> {
+        Ok(Patched::Done(Box::new(object.clone())))
+    }
+
+    async fn secret(&self, _: &Object, _: &str, _: &str) -> Result<SecretValue, String> {
+        Err("there are none".to_owned())
+    }
+
+    fn tell(&self, _: &Kind, _: &Object, _: Note) {}
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn pass(&self, _: &Turn, _: &'static str, _: Duration) {}
+    fn wrote(&self, _: &str, _: &'static str) {}
+}
+
+fn object(name: &str, scope: &str, finalized: bool) -> Object {
+    let finalizers = if finalized { json!(["resources.teleport.dev/deletion"]) } else { json!([]) };
+    let manifest = json!({
+        "apiVersion": "resources.teleport.dev/v1", "kind": KIND, "scope": scope,
+        "metadata": {
+            "name": name, "namespace": NAMESPACE, "uid": name, "resourceVersion": "1", "generation": 1,
+            "finalizers": finalizers,
+        },
+        "spec": {"assignable_scopes": [scope]},
+    });
+    serde_json::from_value(manifest).expect("an object")
+}
+
+fn target() -> Arc<Target> {
+    let target = mapping::embedded().expect("the embedded mappings are sound");
+    Arc::new(target.within(Within::Part("/staging".to_owned())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_the_same_name_in_another_scope_is_neither_drift_nor_in_its_place() {
+    let target = target();
+    let (resources, lines) = (Resources::default(), Arc::new(Mutex::new(Vec::new())));
+    let remote = Remote { resources: Arc::clone(&resources), lines: Arc::clone(&lines) };
+    let engine = Engine::new(Arc::clone(&target), Cluster, remote, Arc::new(Nobody));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
+    engine.reachable();
+    let kind: Arc<str> = KIND.into();
+    engine.event(&kind, Some(NAMESPACE), Event::Restarted);
+    engine.event(&kind, Some(NAMESPACE), Event::Applied(object("shells", "/staging", false)));
+    engine.event(&kind, Some(NAMESPACE), Event::Synced);
+    // Longer than a read may lag behind a write.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let taken = || std::mem::take(&mut *lines.lock().expect("whole"));
+    assert_eq!(taken(), ["create /staging::shells"]);
+
+    let plan =
+        &target.kinds.iter().find(|found| found.kubernetes.kind == KIND).expect("it is there").resource;
+    let scope = plan.parts().next().expect("a part beside the name").clone();
+    let mut other = resources.lock().expect("whole")["/staging::shells"].clone();
+    scope.set(&mut other, Field::String("/prod".to_owned()));
+    resources.lock().expect("whole").insert(named(plan, &other), other);
+    let scanned = async || {
+        assert_eq!(scan(&engine, Duration::ZERO).await, []);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        taken()
+    };
+    assert!(!plan.calls.list.is_empty(), "or this shows nothing");
+    assert_eq!(scanned().await, [""; 0], "both are as they should be");
+
+    resources.lock().expect("whole").remove("/staging::shells");
+    assert_eq!(scanned().await, ["get /staging::shells", "create /staging::shells"], "one is not the other");
+    stop.cancel();
+    let _ = running.await;
+}
