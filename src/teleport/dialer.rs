@@ -1,5 +1,6 @@
 //! A stream to a host and port: straight, or through the forward proxy that the environment names. Knows nothing of what
 //! is said over it.
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use http::header::{CONTENT_TYPE, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Request};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
+use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -22,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tower::{Service, service_fn};
 
 use super::address::{Address, Environment};
 use super::failure::{Answer, Failure, Hop, TCP};
@@ -91,24 +94,31 @@ impl Dialer {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let uri = format!("https://{host}/").parse().ok()?;
         let found = matcher.intercept(&uri)?;
-        found.uri().scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https")).then_some(found)
+        // The library also knows an older SOCKS, which knows no names.
+        let scheme = found.uri().scheme_str().unwrap_or_default();
+        (scheme.starts_with("http") || scheme.starts_with("socks5")).then_some(found)
     }
 
     async fn through(&self, proxy: &Intercept, address: &Address) -> Result<Stream, Failure> {
-        let uri = proxy.uri();
-        let is_secure = uri.scheme_str() == Some("https");
+        let (uri, scheme) = (proxy.uri(), proxy.uri().scheme_str().unwrap_or_default());
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        let port = uri.port_u16().unwrap_or(match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => 1080,
+        });
         let shown = format!("{host}:{port}");
         let stream = tcp(host, port).await?;
-        let stream: Stream = if is_secure {
-            let config = trust::config(&Trust::System(self.trust.clone()), None, &[b"http/1.1"])?;
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::BadForward)?;
-            Box::new(tls(stream, config, name, &shown, Hop::Forward).await?)
-        } else {
-            Box::new(stream)
+        let asked = match scheme {
+            "http" => timeout(PATIENCE, connect(Box::new(stream), address, proxy)).await,
+            "https" => {
+                let config = trust::config(&Trust::System(self.trust.clone()), None, &[b"http/1.1"])?;
+                let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::BadForward)?;
+                let stream = tls(stream, config, name, &shown, Hop::Forward).await?;
+                timeout(PATIENCE, connect(Box::new(stream), address, proxy)).await
+            }
+            _ => timeout(PATIENCE, socks(stream, address, proxy)).await,
         };
-        let asked = timeout(PATIENCE, connect(stream, address, proxy)).await;
         let asked = asked.map_err(|_| Failure::silent(&shown, "CONNECT", PATIENCE))?;
         asked.map_err(|answer| Failure::Forward { proxy: shown, address: address.to_string(), answer })
     }
@@ -145,6 +155,20 @@ async fn connect(stream: Stream, address: &Address, proxy: &Intercept) -> Result
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
     Ok(Box::new(TokioIo::new(upgraded)))
+}
+
+/// Asks a SOCKS proxy to connect the stream on. It resolves the name.
+async fn socks(stream: TcpStream, address: &Address, proxy: &Intercept) -> Result<Stream, Answer> {
+    let target = format!("https://{address}/").parse().expect("an address is an authority");
+    let mut stream = Some(TokioIo::new(stream));
+    let open = service_fn(move |_| ready(stream.take().ok_or(io::ErrorKind::NotConnected)));
+    let socks = SocksV5::new(proxy.uri().clone(), open);
+    let mut socks = match proxy.raw_auth() {
+        Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
+        None => socks,
+    };
+    let stream = socks.call(target).await.map_err(|error| Answer::Broken(Arc::new(error)))?;
+    Ok(Box::new(stream.into_inner()))
 }
 
 /// An answer with a status that was not hoped for.
@@ -225,6 +249,45 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
                 Err(error) => { first.get_or_insert(error); }
             },
             () = sleep(pause) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let mixed = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse().expect("an address"));
+            let mixed = interleave(addresses.collect());
+            mixed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(mixed(&[]), "");
+        assert_eq!(mixed(&["[::1]:1"]), "[::1]:1");
+        assert_eq!(
+            mixed(&["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1", "1.0.0.2:1"]),
+            "[::1]:1 1.0.0.1:1 [::2]:1 1.0.0.2:1 [::3]:1"
+        );
+        assert_eq!(
+            mixed(&["1.0.0.1:1", "1.0.0.2:1", "1.0.0.3:1", "[::1]:1"]),
+            "1.0.0.1:1 [::1]:1 1.0.0.2:1 1.0.0.3:1"
+        );
+    }
+
+    #[test]
+    fn exceptions_may_name_a_port() {
+        for (list, port, expected) in [
+            ("", 443, ""),
+            ("*", 443, "*"),
+            ("a.example, b.example:443,c.example:80", 443, "a.example,b.example"),
+            ("*.a.example,.b.example", 1, "a.example,.b.example"),
+            ("10.0.0.0/8,10.1.1.1:3025", 3025, "10.0.0.0/8,10.1.1.1"),
+            ("::1,fd00::/8,[fd00::7]:443,[fd00::8]:80", 443, "::1,fd00::/8,fd00::7"),
+            (" , ,a:b", 443, "a:b"),
+        ] {
+            assert_eq!(exceptions(list, port), expected, "{list}");
         }
     }
 }

@@ -115,6 +115,44 @@ async fn a_proxy_may_want_tls_itself() {
     assert!(matches!(problem, Problem::UnknownAuthority { .. }), "{failure}");
 }
 
+/// What a SOCKS proxy does in one exchange: the bytes that it awaits and those that it answers.
+async fn socks_proxy(exchange: Vec<(Vec<u8>, Vec<u8>)>) -> std::net::SocketAddr {
+    serve(move |mut stream| {
+        let exchange = exchange.clone();
+        async move {
+            for (awaited, answer) in exchange {
+                let mut read = vec![0; awaited.len()];
+                stream.read_exact(&mut read).await.expect("reads");
+                assert_eq!(read, awaited);
+                stream.write_all(&answer).await.expect("writes");
+            }
+            let (mut reader, mut writer) = stream.split();
+            let _ = tokio::io::copy(&mut reader, &mut writer).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_proxy_may_speak_socks() {
+    let connect = [&[5, 1, 0, 3, 13][..], b"teleport.test", &[1, 187]].concat();
+    let done = vec![5, 0, 0, 1, 127, 0, 0, 1, 1, 187];
+    let open = vec![(vec![5, 1, 0], vec![5, 0]), (connect.clone(), done.clone())];
+    let password = [&[1, 2][..], b"me", &[7], b"hunter2"].concat();
+    let closed = vec![(vec![5, 1, 2], vec![5, 2]), (password, vec![1, 0]), (connect.clone(), done)];
+    for (user, exchange) in [("", open), ("me:hunter2@", closed)] {
+        let proxy = socks_proxy(exchange).await;
+        let dialer = Dialer::new(&environment(&format!("socks5://{user}{proxy}"))).expect("a proxy");
+        assert_eq!(echo(&dialer, &address("teleport.test:443")).await.expect("connects"), b"hello");
+    }
+    let refused = vec![(vec![5, 1, 0], vec![5, 0]), (connect, vec![5, 2, 0, 1, 0, 0, 0, 0, 0, 0])];
+    let proxy = socks_proxy(refused).await;
+    let dialer = Dialer::new(&environment(&format!("socks5://{proxy}"))).expect("a proxy");
+    let failure = echo(&dialer, &address("teleport.test:443")).await.expect_err("refused");
+    assert!(matches!(failure, Failure::Forward { .. }), "{failure:?}");
+    assert!(failure.to_string().contains(&format!("the proxy {proxy} of HTTPS_PROXY")), "{failure}");
+}
+
 #[tokio::test]
 async fn exceptions_go_straight() {
     let echo_server = echo_server().await;
@@ -151,7 +189,7 @@ async fn exceptions_go_straight() {
 
 #[test]
 fn what_is_no_proxy_is_said() {
-    for bad in ["ftp://a:1", "http://", "::", "socks5://a:1", "a b"] {
+    for bad in ["ftp://a:1", "http://", "::", "socks4://a:1", "a b"] {
         let failure = Dialer::new(&environment(bad)).err().expect(bad);
         assert!(failure.to_string().contains("HTTPS_PROXY holds no address of a proxy"), "{failure}");
     }

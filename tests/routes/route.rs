@@ -289,6 +289,43 @@ async fn what_is_no_teleport_is_told() {
     assert!(matches!(error, Undiscovered::Failure(Failure::Tcp { .. })), "{error:?}");
 }
 
+#[tokio::test]
+async fn a_proxys_own_certificate_in_a_file_is_enough() {
+    let teleport = Teleport::proxy(&["localhost"]);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let file = folder.path().join("proxy.pem");
+    std::fs::write(&file, pem(&teleport.web.certificate)).expect("writes");
+    let (address, _) = teleport.start().await;
+    let environment = Environment { certificate_file: Some(file.into()), ..Environment::default() };
+    let ways = Ways::new(&environment, false).expect("an environment");
+    let found = ways.discover(&at("localhost", address)).await.expect("a proxy");
+    anonymous::ping(ways.proxy_grpc(&found.route).expect("a channel")).await.expect("answers");
+    // By another name it is not trusted, and the names that it has are told.
+    let error = ways.discover(&at("127.0.0.1", address)).await.expect_err("another name").to_string();
+    assert!(error.contains("the certificate is not for `127.0.0.1` but for `localhost`"), "{error}");
+}
+
+fn pem(certificate: &[u8]) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+#[tokio::test]
+async fn a_load_balancer_that_lets_no_websocket_pass_is_told() {
+    let page = b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let (address, seen) = canned(own_certificate(&["localhost"], 1), page).await;
+    let route = Route::Upgraded(at("localhost", address));
+    for channel in [ways().auth(&route, Some(CLUSTER), &Trust::Insecure, None), ways().proxy_grpc(&route)] {
+        let status = anonymous::ping(channel.expect("a channel")).await.expect_err("no upgrade");
+        let failure = anonymous::failure(&status).expect("a failure of ours");
+        assert!(matches!(failure, Failure::Upgrade { .. }), "{failure:?}");
+        let text = failure.to_string();
+        assert!(text.contains("HTTP status 403 (text/html)") && text.contains("WebSockets"), "{text}");
+    }
+    assert!(seen.lock().unwrap()[0].starts_with("GET /webapi/connectionupgrade HTTP/1.1\r\n"));
+}
+
 #[test]
 fn what_grpc_speaks_is_what_is_offered() {
     assert_eq!(dial::PROTOCOLS, ["h2"]);
