@@ -10,6 +10,10 @@ export PEERS_CACHE ?= $(CACHE)/peers
 
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+FUZZ_VERSION := 0.13.2
+FUZZ := $(CACHE)/tools/cargo-fuzz-$(FUZZ_VERSION)/bin/cargo-fuzz
+# How long each fuzz target is run.
+FUZZ_SECONDS ?= 60
 
 # A folder with kube-apiserver, etcd and kubectl: the one given, else one that is built; from the cache that takes no time.
 # `export` stands apart, because it succeeds even when the command in its value does not.
@@ -64,9 +68,20 @@ generate: ## write docs/kinds and the schemas of mapping files anew, from the ma
 	$(GENERATE)
 	cargo run --quiet --locked -- crds --dir charts/teleport-operator/operator-crds
 
+# No code of this project is unsafe, so a sanitizer of memory would only slow it down.
+.PHONY: fuzz
+fuzz: $(FUZZ) ## feed each parser of outside input with made-up input for a minute (needs a nightly toolchain)
+	export RUSTUP_TOOLCHAIN=nightly
+	for target in $$($(FUZZ) list); do
+		$(FUZZ) run --sanitizer none "$$target" -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=512 -print_final_stats=1
+	done
+
 .PHONY: bench
 bench: ## run the benchmarks
 	cargo bench --locked
 
 $(DENY):
 	cargo install --locked cargo-deny@$(DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(DENY_VERSION)
+
+$(FUZZ):
+	cargo install --locked cargo-fuzz@$(FUZZ_VERSION) --root $(CACHE)/tools/cargo-fuzz-$(FUZZ_VERSION)

@@ -216,6 +216,9 @@ impl Problem {
                 "the identity is of another cluster, or its authorities were rotated; get a new one"
             }
             (Self::WrongName { .. }, Hop::Auth) => "what answers there is no Teleport auth server",
+            (Self::WrongName { names, .. }, _) if names.is_empty() => {
+                "give the server a certificate for this name"
+            }
             (Self::WrongName { .. }, Hop::Web | Hop::Forward) => {
                 "use the address by one of these names, or give the server a certificate for this one"
             }
@@ -225,7 +228,7 @@ impl Problem {
                 "what answers there has a certificate that no Teleport auth server has"
             }
             (Self::Certificate(_), _) => "give the server another certificate",
-            (Self::NotTls, _) => "what answers there does not speak TLS: check the address and the port",
+            (Self::NotTls, _) => "check the address and the port",
             (Self::Closed, Hop::Auth) => {
                 "what answers there may be no Teleport auth server, or a proxy that does not know the cluster by \
                  this name"
@@ -234,7 +237,12 @@ impl Problem {
                 "what answers there, or a load balancer before it, does not route by TLS: check the address and \
                  TELEPORT_TLS_ROUTING_CONN_UPGRADE"
             }
-            (Self::Refused(_), Hop::Auth) => "the server refuses the identity; get a new one",
+            (Self::Refused(alert), Hop::Auth) if is_about_identity(*alert) => {
+                "the server refuses the identity; get a new one"
+            }
+            (Self::Refused(_) | Self::Other(_), Hop::Auth) => {
+                "what answers there may be no Teleport auth server, or another version of one; check the address"
+            }
             (Self::Closed | Self::Refused(_) | Self::Other(_), _) => {
                 "check the address; what answers there may be no Teleport"
             }
@@ -264,15 +272,33 @@ impl fmt::Display for Problem {
                 write!(f, "the certificate is valid from {} (it is {} here)", stamp(*from), stamp(*now))
             }
             Self::Certificate(what) => write!(f, "the certificate can't be used: {what}"),
-            Self::NotTls => f.write_str("the answer is no TLS"),
+            Self::NotTls => f.write_str("what answers there does not speak TLS"),
             Self::Closed => f.write_str("the connection is closed within the handshake"),
-            Self::Refused(alert) => write!(f, "the other side refuses ({alert:?})"),
+            Self::Refused(alert) => write!(f, "it refuses ({alert:?})"),
             Self::Other(what) => f.write_str(what),
         }
     }
 }
 
 impl StdError for Problem {}
+
+/// Whether a server says so of a client's certificate.
+fn is_about_identity(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError
+            | Alert::CertificateRequired
+    )
+}
 
 /// At most a few names.
 fn list(names: &[String]) -> String {

@@ -94,13 +94,11 @@ pub fn config(
     identity: Option<&ClientIdentity>,
     protocols: &[&[u8]],
 ) -> Result<ClientConfig, TrustError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Verifier { check: Check::new(trust, &provider)?, provider: Arc::clone(&provider) };
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Provider)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(verifier(trust)?);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(key) => {
@@ -110,6 +108,15 @@ pub fn config(
     };
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
+}
+
+/// What looks at a server's certificate on behalf of whom is trusted.
+///
+/// # Errors
+/// When there is nobody to trust.
+pub fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, TrustError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    Ok(Arc::new(Verifier { check: Check::new(trust, &provider)?, provider }))
 }
 
 impl SystemRoots {

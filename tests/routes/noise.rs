@@ -1,55 +1,8 @@
-//! Any bytes at all where a server should answer: nothing panics, hangs, or takes what it likes of memory.
+//! Any bytes at all where something from outside is read: the entries of the fuzz targets, on less input.
+#[path = "../../fuzz/src/lib.rs"]
+mod entries;
+
 use proptest::prelude::*;
-use teleport_operator::teleport::address::Environment;
-use teleport_operator::teleport::route::{Route, Ways};
-use teleport_operator::teleport::upgrade;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-
-fn run<F: Future<Output = ()>>(future: F) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(future);
-}
-
-/// What the web API makes of an answer of these bytes.
-async fn answered(answer: Vec<u8>) {
-    let ways = Ways::new(&Environment::default(), true).expect("an environment");
-    let route = Route::Proxy("localhost:1".parse().expect("an address"));
-    let (near, mut far) = duplex(1 << 12);
-    let answering = tokio::spawn(async move {
-        let _ = far.read(&mut [0; 4096]).await;
-        let _ = far.write_all(&answer).await;
-    });
-    let _ = ways.web(&route).expect("a proxy").get_over(near, "/webapi/find").await;
-    answering.abort();
-}
-
-/// What comes out of a WebSocket whose server sends these bytes after the upgrade.
-async fn framed(bytes: Vec<u8>) -> usize {
-    let (near, mut far) = duplex(1 << 12);
-    let answering = tokio::spawn(async move {
-        let mut request = vec![0; 4096];
-        let read = far.read(&mut request).await.expect("a request");
-        let request = String::from_utf8_lossy(&request[..read]).into_owned();
-        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
-        let accept = derive_accept_key(key.as_bytes());
-        let head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: alpn-ping\r\n\r\n"
-        );
-        far.write_all(head.as_bytes()).await.expect("writes");
-        let _ = far.write_all(&bytes).await;
-        let _ = far.shutdown().await;
-        let _ = tokio::io::copy(&mut far, &mut tokio::io::sink()).await;
-    });
-    let mut stream = upgrade::websocket(near, "teleport.test:443").await.expect("upgrades");
-    let (mut total, mut buffer) = (0, [0; 4096]);
-    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-        total += read;
-    }
-    answering.abort();
-    total
-}
 
 /// Bytes that look like an answer, more or less.
 fn answer() -> impl Strategy<Value = Vec<u8>> {
@@ -85,18 +38,52 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..10).prop_map(|parts| parts.concat())
 }
 
+/// A certificate with some bytes changed.
+fn certificates() -> impl Strategy<Value = Vec<u8>> {
+    let sound = super::support::own_certificate(&super::support::HOST_NAMES, 1).certificate.to_vec();
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    let cut = prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)];
+    (changes, cut).prop_map(move |(changes, cut)| {
+        let mut bytes = sound.clone();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        bytes
+    })
+}
+
 proptest! {
     #[test]
     fn no_http_answer_is_too_broken(answer in answer()) {
-        run(answered(answer));
+        entries::http_answer(&answer);
     }
 
     #[test]
     fn no_websocket_frame_is_too_broken(bytes in frames()) {
-        let sent = bytes.len();
-        run(async move {
-            let came = framed(bytes).await;
-            assert!(came <= sent, "{came} of {sent}");
-        });
+        entries::websocket(&bytes);
     }
+
+    #[test]
+    fn no_certificate_is_too_broken(bytes in certificates()) {
+        entries::certificate(&bytes);
+        entries::identity(pem(&bytes).as_bytes());
+    }
+
+    #[test]
+    fn no_text_is_too_broken(text in "(\\PC|[]\\[:/@.,;=0-9a-z{}\"]){0,40}") {
+        entries::address(text.as_bytes());
+        entries::ping(text.as_bytes());
+        entries::identity(text.as_bytes());
+    }
+}
+
+fn pem(certificate: &[u8]) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+    let key = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+    format!("{key}-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
