@@ -6,7 +6,7 @@ use teleport_operator::teleport::identity::Identity;
 use teleport_operator::teleport::pin::{self, Pin};
 use teleport_operator::teleport::ping::Ping;
 use teleport_operator::teleport::route::{Route, Ways};
-use teleport_operator::teleport::trust::{self, Trust};
+use teleport_operator::teleport::trust::{self, Shown, Trust};
 use teleport_operator::teleport::upgrade;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -38,6 +38,7 @@ pub fn certificate(bytes: &[u8]) {
             let _ = verifier.verify_server_cert(&certificate, &[], &name, &[], now);
         }
     }
+    let _ = Shown::of(&certificate);
     if let Some(pin) = Pin::of(&certificate) {
         let time = time::OffsetDateTime::UNIX_EPOCH;
         let _ = pin::pinned(vec![certificate.into_owned()], &[pin], time);

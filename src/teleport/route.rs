@@ -15,11 +15,11 @@ use tonic::{Code, Status};
 
 use super::address::{Address, Environment};
 use super::anonymous;
-use super::dialer::{Dialer, Stream};
+use super::dialer::{self, Dialer, Stream};
 use super::failure::{Failure, Hop};
 use super::pin::{self, Pin, PinError};
 use super::ping::Ping;
-use super::trust::{self, ClientIdentity, DOMAIN, SystemRoots, Trust};
+use super::trust::{self, ClientIdentity, DOMAIN, Shown, SystemRoots, Trust};
 use super::upgrade;
 use super::web::{Web, WebError};
 use crate::target::connection::dial::{self, PATIENCE};
@@ -30,6 +30,8 @@ const LONGEST_LABEL: usize = 63;
 const LONGEST_PROTOCOL: usize = 255;
 /// All that is spoken over gRPC's connections.
 const HTTP2: &[u8] = b"h2";
+/// What web servers are asked by.
+const HTTP1: &[u8] = b"http/1.1";
 /// By which a proxy knows connections to its own gRPC services, for those who have no identity yet.
 const PROXY_GRPC: &[u8] = b"teleport-proxy-grpc";
 
@@ -278,6 +280,23 @@ impl Ways {
             Route::Direct(address) | Route::Proxy(address) => self.dialer.open(address).await,
             Route::Upgraded(address) => upgrade::open(&self.dialer, address, &self.web).await,
         }
+    }
+
+    /// The certificates that are shown where the route begins, the server's own first. Nobody is trusted for that.
+    ///
+    /// # Errors
+    /// When there is no TLS.
+    pub async fn shown(&self, route: &Route) -> Result<Vec<Shown>, Failure> {
+        let address = route.address();
+        let (protocol, name, hop) = match route {
+            Route::Direct(_) => (HTTP2, server_name(None), Hop::Auth),
+            Route::Proxy(_) | Route::Upgraded(_) => (HTTP1, address.server_name(), Hop::Web),
+        };
+        let config = trust::config(&Trust::Insecure, None, &[protocol])?;
+        let stream = self.dialer.open(address).await?;
+        let stream = dialer::tls(stream, config, name, &address.to_string(), hop).await?;
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        Ok(certificates.iter().filter_map(Shown::of).collect())
     }
 
     /// The authorities of the cluster that are pinned, as its auth server shows them to anybody. They come over a

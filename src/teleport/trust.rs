@@ -324,6 +324,31 @@ pub(super) fn parse<'der>(certificate: &'der CertificateDer<'_>) -> Option<X509C
     X509Certificate::from_der(certificate).ok().map(|(_, parsed)| parsed)
 }
 
+/// What a certificate says, for people to read. Nothing of it is proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Whom it is for.
+    pub subject: String,
+    /// By whom it says that it is issued.
+    pub issuer: String,
+    /// The names that it holds.
+    pub names: Vec<String>,
+    /// From when it is valid.
+    pub from: OffsetDateTime,
+    /// Until when.
+    pub until: OffsetDateTime,
+}
+
+impl Shown {
+    /// That of a certificate; none if it can't be read.
+    pub fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let validity = parse(certificate)?.validity().clone();
+        let (subject, issuer) = parties(certificate);
+        let (from, until) = (validity.not_before.to_datetime(), validity.not_after.to_datetime());
+        Some(Self { subject, issuer, names: names(certificate), from, until })
+    }
+}
+
 /// Whether it is valid at that time.
 pub(super) fn valid_now(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Problem> {
     let parsed = parse(certificate).ok_or_else(|| Problem::Certificate("it can't be read".to_owned()))?;

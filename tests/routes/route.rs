@@ -13,7 +13,8 @@ use teleport_operator::teleport::web::WebError;
 use tokio::io::AsyncWriteExt;
 
 use super::support::{
-    Authority, CLUSTER, Forward, Saw, Teleport, at, canned, forward_proxy, own_certificate, serve, tls,
+    Authority, CLUSTER, Forward, HOST_NAMES, Saw, Teleport, at, canned, forward_proxy, own_certificate,
+    serve, tls,
 };
 
 const ALPN: &str = "teleport-auth@6f6e652e6578616d706c65.teleport.cluster.local";
@@ -273,7 +274,7 @@ async fn what_is_no_teleport_is_told() {
     assert!(error.contains("does not speak TLS"), "{error}");
 
     // An auth server with an old certificate is an auth server all the same.
-    let old = Authority::new(CLUSTER).server_in(&super::support::HOST_NAMES, -2, -1);
+    let old = Authority::new(CLUSTER).server_in(&HOST_NAMES, -2, -1);
     let error = undiscovered(&at("localhost", tls(old.config(&["h2"], None)).await), true).await;
     match &error {
         Undiscovered::Failure(Failure::Tls { problem: Problem::Expired { .. }, .. }) => {
@@ -309,6 +310,22 @@ fn pem(certificate: &[u8]) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(certificate);
     format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+#[tokio::test]
+async fn what_is_shown_can_be_looked_at() {
+    for (_, route) in all().await {
+        let shown = ways().shown(&route).await.expect("TLS");
+        let [server] = &shown[..] else { panic!("{shown:?}") };
+        let names: Vec<_> = server.names.iter().map(String::as_str).collect();
+        match route {
+            Route::Direct(_) => {
+                assert_eq!(names, HOST_NAMES);
+                assert!(server.issuer.contains(CLUSTER) && server.until > server.from, "{server:?}");
+            }
+            _ => assert!(names == ["localhost"] && server.issuer == server.subject, "{server:?}"),
+        }
+    }
 }
 
 #[tokio::test]
