@@ -73,7 +73,8 @@ generate: ## write docs/kinds and the schemas of mapping files anew, from the ma
 fuzz: $(FUZZ) ## feed each parser of outside input with made-up input for a minute (needs a nightly toolchain)
 	export RUSTUP_TOOLCHAIN=nightly
 	for target in $$($(FUZZ) list); do
-		$(FUZZ) run --sanitizer none "$$target" -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=512 -print_final_stats=1
+		mkdir -p "fuzz/corpus/$$target"
+		$(FUZZ) run --sanitizer none "$$target" "fuzz/corpus/$$target" "fuzz/seeds/$$target" -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=512 -print_final_stats=1
 	done
 
 .PHONY: bench
