@@ -2,10 +2,11 @@
 # Builds the real peers that tests run against into a cache outside the checkout.
 # Must not start them, nor write anything into the checkout.
 #
-#   tests/peers/build.sh kubernetes|teleport|all
+#   tests/peers/build.sh kubernetes|helm|teleport|all
 #
 # stdout: the folder with the binaries, one line a peer; everything else goes to stderr.
 #   kubernetes: kube-apiserver etcd kubectl (so the folder serves as KUBEBUILDER_ASSETS)
+#   helm:       helm
 #   teleport:   teleport-auth teleport-protos
 # PEERS_CACHE sets the cache's root (default: $XDG_CACHE_HOME or ~/.cache, then teleport-operator/peers).
 # Needs: go, flock, sha256sum.
@@ -15,7 +16,7 @@ shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
-    echo "usage: ${0##*/} kubernetes|teleport|all" >&2
+    echo "usage: ${0##*/} kubernetes|helm|teleport|all" >&2
     exit 2
 }
 
@@ -67,6 +68,9 @@ compile() (
         GOBIN=$3 go install -trimpath -ldflags "$2" tool
         mv "$3/server" "$3/etcd"
         ;;
+    helm)
+        GOBIN=$3 go install -trimpath -ldflags "$2" tool
+        ;;
     teleport)
         local package
         for package in auth protos; do
@@ -111,9 +115,10 @@ case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
 
 [ $# -eq 1 ] || usage
 case $1 in
-kubernetes | teleport) build "$1" ;;
+kubernetes | helm | teleport) build "$1" ;;
 all)
     build kubernetes
+    build helm
     build teleport
     ;;
 *) usage ;;
