@@ -51,12 +51,12 @@ pub struct Config {
     pub kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig, instead of the current one.
     pub context: Option<String>,
-    /// Namespaces whose objects are synced.
-    pub namespaces: Vec<String>,
+    /// Namespaces whose objects are synced; none stands for all that there are.
+    pub namespaces: Vec<Option<String>>,
     /// How the target is reached.
     pub connect: Connect,
-    /// Name of the Lease by which one of several replicas is chosen, in the first namespace; none: there is one replica.
-    pub lease: Option<String>,
+    /// Namespace and name of the Lease by which one of several replicas is chosen; none: there is one replica.
+    pub lease: Option<(String, String)>,
     /// How often all resources are compared with what they should be.
     pub sync_period: Duration,
     /// Where metrics are served (`:8080`; empty or `0`: nowhere).
@@ -110,7 +110,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let client = Client::new(&target, connection, options);
 
     let (election, elected) = match lease {
-        Some(name) => elect(&kubernetes, &namespaces, name),
+        Some((namespace, name)) => elect(&kubernetes, namespace, name),
         None => (Election::Alone, None),
     };
     let permission = election.clone();
@@ -219,8 +219,7 @@ impl Election {
 
 type Elected = Option<(CancellationToken, tokio::task::JoinHandle<()>)>;
 
-fn elect(kubernetes: &Kubernetes, namespaces: &[String], name: String) -> (Election, Elected) {
-    let namespace = namespaces.first().cloned().unwrap_or_default();
+fn elect(kubernetes: &Kubernetes, namespace: String, name: String) -> (Election, Elected) {
     let config = lease::Config::new(namespace, name, lease::identity(&hostname()));
     let stop = CancellationToken::new();
     let (claim, released) = lease::start(kubernetes, config, stop.clone());
@@ -247,14 +246,14 @@ async fn lists(kubernetes: &Kubernetes, stop: &CancellationToken) -> Lists {
 async fn watch(
     kubernetes: Kubernetes,
     kind: Arc<Kind>,
-    namespace: String,
+    namespace: Option<String>,
     lists: Lists,
     engine: Arc<TheEngine>,
     counters: Metrics,
 ) {
     let name: Arc<str> = kind.kubernetes.kind.as_str().into();
     let resource = api_resource(&kind.kubernetes);
-    let mut events = std::pin::pin!(kube_watch::watch(&kubernetes, &resource, Some(&namespace), lists));
+    let mut events = std::pin::pin!(kube_watch::watch(&kubernetes, &resource, namespace.as_deref(), lists));
     while let Some(event) = events.next().await {
         counters.watched(&name, event.name());
         match &event {
@@ -265,12 +264,17 @@ async fn watch(
             Event::Failed(error) => warn!(kind = %name, %error, "watch broke; it goes on by itself"),
             _ => {}
         }
-        engine.event(&name, Some(&namespace), event);
+        engine.event(&name, namespace.as_deref(), event);
     }
 }
 
-async fn watch_secrets(kubernetes: Kubernetes, namespace: String, lists: Lists, engine: Arc<TheEngine>) {
-    let mut events = std::pin::pin!(secrets::watch(&kubernetes, &namespace, lists));
+async fn watch_secrets(
+    kubernetes: Kubernetes,
+    namespace: Option<String>,
+    lists: Lists,
+    engine: Arc<TheEngine>,
+) {
+    let mut events = std::pin::pin!(secrets::watch(&kubernetes, namespace.as_deref(), lists));
     while let Some(event) = events.next().await {
         match event {
             Event::Applied(secret) => {
@@ -311,14 +315,14 @@ async fn follow(client: Client, engine: Arc<TheEngine>, reaching: Fact) {
 }
 
 /// Reports when all watches have given their objects.
-async fn synced(engine: Arc<TheEngine>, namespaces: Vec<String>, watching: Fact) {
+async fn synced(engine: Arc<TheEngine>, namespaces: Vec<Option<String>>, watching: Fact) {
     loop {
         let missing: BTreeSet<_> = engine
             .target()
             .kinds
             .iter()
             .map(|kind| kind.kubernetes.kind.as_str())
-            .filter(|kind| namespaces.iter().any(|ns| !engine.is_settled(&Arc::from(*kind), Some(ns))))
+            .filter(|kind| namespaces.iter().any(|ns| !engine.is_settled(&Arc::from(*kind), ns.as_deref())))
             .collect();
         if missing.is_empty() {
             watching.holds();
@@ -372,18 +376,52 @@ impl call::Observer for Counting {
     }
 }
 
-/// The namespaces that were asked for, or the one that this process is in.
+/// The namespaces that were asked for, `*` for all of them, or the one that this process is in.
 ///
 /// # Errors
 /// When nobody says which, or what they say can't be one.
-pub fn namespaces(flags: &[String]) -> Result<Vec<String>> {
-    let environment = std::env::var("POD_NAMESPACE").ok();
-    let resolve = |flag: Option<&str>| {
-        connect::namespace(flag, environment.as_deref(), connect::NAMESPACE_FILE.as_ref())
-            .context("no namespace")
-    };
+pub fn namespaces(flags: &[String]) -> Result<Vec<Option<String>>> {
     match flags {
-        [] => Ok(vec![resolve(None)?]),
-        flags => flags.iter().map(|flag| resolve(Some(flag))).collect(),
+        [] => Ok(vec![Some(namespace(None)?)]),
+        flags if flags.iter().any(|flag| flag.trim() == "*") => Ok(vec![None]),
+        flags => flags.iter().map(|flag| namespace(Some(flag)).map(Some)).collect(),
+    }
+}
+
+/// The namespace of the Lease: the one that was asked for, else the first of those with objects, else the one that this
+/// process is in.
+///
+/// # Errors
+/// When nobody says which, or what they say can't be one.
+pub fn lease_namespace(flag: Option<&str>, namespaces: &[Option<String>]) -> Result<String> {
+    let first = namespaces.first().and_then(Option::as_deref);
+    namespace(flag.or(first)).context("for the Lease (--leader-election-namespace)")
+}
+
+fn namespace(flag: Option<&str>) -> Result<String> {
+    let environment = std::env::var("POD_NAMESPACE").ok();
+    connect::namespace(flag, environment.as_deref(), connect::NAMESPACE_FILE.as_ref()).context("no namespace")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_are_named_or_all() {
+        let given =
+            |flags: &[&str]| namespaces(&flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>());
+        assert_eq!(given(&["a", "b"]).unwrap(), [Some("a".to_owned()), Some("b".to_owned())]);
+        assert_eq!(given(&["a", "*"]).unwrap(), [None]);
+        assert!(given(&["A_"]).is_err());
+    }
+
+    #[test]
+    fn the_lease_is_where_the_objects_are_unless_told() {
+        let namespaces = [Some("a".to_owned()), Some("b".to_owned())];
+        assert_eq!(lease_namespace(None, &namespaces).unwrap(), "a");
+        assert_eq!(lease_namespace(Some("x"), &namespaces).unwrap(), "x");
+        assert_eq!(lease_namespace(Some("x"), &[None]).unwrap(), "x");
+        assert!(lease_namespace(Some("X_"), &namespaces).is_err());
     }
 }

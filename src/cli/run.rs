@@ -23,7 +23,7 @@ pub struct Args {
     /// Connect without encryption or credentials: for a sandbox on this machine
     #[arg(long, conflicts_with_all = ["identity", "Files"])]
     pub insecure_plaintext: bool,
-    /// Namespace of the custom resources, several separated by commas [default: the pod's own]
+    /// Namespace of the custom resources, several separated by commas, `*` for all [default: the pod's own]
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
     /// Work in this scope of the target, as a scoped operator does: objects in other scopes and in none are refused, and kinds that have no scopes are left alone
@@ -41,6 +41,9 @@ pub struct Args {
     /// Name of the Lease by which one of several replicas is chosen to write [default: the target's own]
     #[arg(long, value_name = "NAME")]
     pub leader_election_id: Option<String>,
+    /// Namespace of the Lease [default: the first namespace of the custom resources, for all of them the pod's own]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub leader_election_namespace: Option<String>,
     /// Write without holding a Lease: only where there is one replica
     #[arg(long)]
     pub no_leader_election: bool,
@@ -168,13 +171,20 @@ pub fn within(args: &Args, target: Target) -> Result<Target> {
 /// # Errors
 /// When they leave open how to reach the target, or which namespace to watch.
 pub fn config(args: &Args, target: &Target) -> Result<Config> {
-    let lease = || args.leader_election_id.clone().unwrap_or_else(|| target.words.lease.clone());
+    let namespaces = app::namespaces(&args.namespace)?;
+    let lease = match args.no_leader_election {
+        true => None,
+        false => {
+            let name = args.leader_election_id.clone().unwrap_or_else(|| target.words.lease.clone());
+            Some((app::lease_namespace(args.leader_election_namespace.as_deref(), &namespaces)?, name))
+        }
+    };
     Ok(Config {
         kubeconfig: args.kubeconfig.clone(),
         context: args.context.clone(),
-        namespaces: app::namespaces(&args.namespace)?,
+        namespaces,
         connect: connect(args, &target.connection)?,
-        lease: (!args.no_leader_election).then(lease),
+        lease,
         sync_period: args.sync_period,
         metrics: args.metrics_bind_address.clone(),
         health: args.health_probe_bind_address.clone(),

@@ -121,7 +121,7 @@ async fn play(
     let config = Config {
         kubeconfig: kubeconfig.clone(),
         context: None,
-        namespaces: vec![args.namespace.clone()],
+        namespaces: vec![Some(args.namespace.clone())],
         connect: Connect::Plaintext(address),
         lease: None,
         sync_period: PATIENCE,

@@ -154,13 +154,16 @@ pub struct Version {
     pub resource_version: String,
 }
 
-/// Watches which Secrets of a namespace change. Only their metadata is asked for: no value comes over the wire.
+/// Watches which Secrets of a namespace, or of all, change. Only their metadata is asked for: no value comes over the wire.
 pub fn watch(
     client: &Client,
-    namespace: &str,
+    namespace: Option<&str>,
     lists: Lists,
 ) -> impl Stream<Item = Event<Version>> + Send + use<> {
-    let api = Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace);
+    let api = match namespace {
+        Some(namespace) => Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
     watch_api(api, "secrets".to_owned(), lists).map(|event| event.map(|secret| version(secret.metadata)))
 }
 

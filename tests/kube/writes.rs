@@ -163,7 +163,7 @@ async fn a_secret_is_read_only_with_its_permission_and_watched_without_its_value
     let corner = Corner::new("secrets-test").await;
     let lookup =
         Lookup { namespace: corner.name, secret: "s", key: "k", annotation: "x.dev/allow", reader: "cr" };
-    let mut events = Reader::new(secrets::watch(&corner.client, corner.name, Lists::Streaming));
+    let mut events = Reader::new(secrets::watch(&corner.client, Some(corner.name), Lists::Streaming));
     assert_eq!(events.list(|version| version.name.clone()).await.len(), 0);
     let missing = secrets::read(&corner.client, &lookup).await.unwrap_err();
     assert_eq!(missing, Refused::Missing("s".to_owned()));
