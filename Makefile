@@ -20,7 +20,8 @@ FUZZ_SECONDS ?= 60
 KUBERNETES = KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/peers/build.sh kubernetes)}"; export KUBEBUILDER_ASSETS
 PROTOS = "$$(tests/peers/build.sh teleport)/teleport-protos" \
 	-mappings mappings/teleport -newer proto/teleport/newer -additions proto/teleport/additions -out proto/teleport/official
-GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --schemas mappings
+CHART = charts/teleport-operator
+GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --schemas mappings --chart $(CHART)
 # As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
 GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \
 	GOPROXY="$$(go env GOPROXY | sed -E 's/[,|]direct$$//')" go -C tests/peers/teleport
@@ -45,6 +46,7 @@ peers: ## build the real peers that tests run against (minutes, the first time)
 .PHONY: test
 test: ## run all tests, those against real peers included
 	$(KUBERNETES)
+	tests/peers/build.sh helm
 	tests/peers/build.sh teleport
 	cargo test --workspace --locked --no-fail-fast
 	$(GO) test ./...
@@ -56,6 +58,7 @@ lint: $(DENY) ## check style, dependencies, and that generated files are current
 	$(DENY) --locked check bans licenses sources
 	$(PROTOS) -check
 	$(GENERATE) --check
+	cargo run --quiet --locked -- rbac | diff -u $(CHART)/operator-role.yaml -
 	unformatted="$$(gofmt -l tests/peers)"; [ -z "$$unformatted" ] || { echo "not gofmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 
@@ -64,9 +67,10 @@ proto: ## print proto/teleport/official anew, from the Go API module, as far as 
 	$(PROTOS)
 
 .PHONY: generate
-generate: ## write docs/kinds and the schemas of mapping files anew, from the mappings
+generate: ## write docs/kinds, the schemas of mapping files and the chart's generated files anew
+	cargo run --quiet --locked -- crds --dir $(CHART)/operator-crds
+	cargo run --quiet --locked -- rbac > $(CHART)/operator-role.yaml
 	$(GENERATE)
-	cargo run --quiet --locked -- crds --dir charts/teleport-operator/operator-crds
 
 # No code of this project is unsafe, so a sanitizer of memory would only slow it down.
 .PHONY: fuzz

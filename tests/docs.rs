@@ -274,3 +274,47 @@ fn other_words_of_the_language_are_explained() {
         assert!(page.contains(&format!("`{word}`")), "{word}");
     }
 }
+
+/// Every reason that a status can give stands in a table of the page about trouble, and every event.
+#[test]
+fn every_reason_is_explained() {
+    let page = text("docs/troubleshooting.md");
+    let explained: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .flat_map(|line| code(line.split(" | ").next().unwrap()))
+        .collect();
+    let mut missing = Vec::new();
+    for condition in conditions(&toml::from_str(&text("mappings/teleport/target.toml")).unwrap()) {
+        let (type_, reasons) = condition;
+        assert!(page.contains(&format!("### {type_}\n")), "{type_} has no section");
+        missing.extend(reasons.into_iter().filter(|reason| !explained.contains(&reason.as_str())));
+    }
+    assert!(missing.is_empty(), "docs/troubleshooting.md does not explain {missing:?}");
+}
+
+/// Types of conditions with their reasons, as a target's file has them.
+fn conditions(target: &Value) -> Vec<(String, Vec<String>)> {
+    let of = |condition: &Value| {
+        let says = condition.as_object().unwrap().values().filter_map(|says| says["reason"].as_str());
+        (condition["type"].as_str().unwrap().to_owned(), says.map(str::to_owned).collect())
+    };
+    target["conditions"].as_object().unwrap().values().map(of).collect()
+}
+
+/// Every alert of the chart has its entry, which its link leads to, and there is no entry of another.
+#[test]
+fn every_alert_has_its_entry() {
+    let page = text("docs/troubleshooting.md");
+    let entries: Vec<&str> = page
+        .split_once("\n## Alerts\n")
+        .unwrap()
+        .1
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .collect();
+    let alerts: Value = serde_saphyr::from_str(&text("charts/teleport-operator/alerts.yaml")).unwrap();
+    let alerts: Vec<&str> =
+        alerts["rules"].as_array().unwrap().iter().map(|rule| rule["alert"].as_str().unwrap()).collect();
+    assert_eq!(entries, alerts);
+}

@@ -25,6 +25,7 @@ fn made(dir: &Path, check: bool) -> docs::Args {
         dir: Some(dir.join("docs")),
         examples: Some(root().join("examples/teleport")),
         schemas: Some(dir.join("mappings")),
+        chart: None,
         check,
     }
 }
@@ -38,7 +39,8 @@ fn run(args: &docs::Args) -> (bool, String) {
 
 #[test]
 fn what_is_kept_here_is_current() {
-    let (is_current, said) = run(&made(root(), true));
+    let chart = Some(root().join("charts/teleport-operator"));
+    let (is_current, said) = run(&docs::Args { chart, ..made(root(), true) });
     assert!(is_current, "run `make generate`:\n{said}");
 }
 
@@ -235,6 +237,16 @@ fn role(kinds: &[&str], side: Side) -> Value {
     let mut out = Vec::new();
     assert_eq!(rbac::run(&asked(kinds, side), &target(), &mut out).expect("memory can be written"), []);
     serde_saphyr::from_slice(&out).expect("YAML")
+}
+
+#[test]
+fn the_charts_role_is_current() {
+    let kept =
+        fs::read_to_string(root().join("charts/teleport-operator/operator-role.yaml")).expect("a file");
+    let args = rbac::Args { name: env!("CARGO_PKG_NAME").to_owned(), ..asked(&[], Side::Kubernetes) };
+    let mut fresh = Vec::new();
+    assert_eq!(rbac::run(&args, &target(), &mut fresh).expect("memory can be written"), []);
+    assert_eq!(kept, String::from_utf8(fresh).expect("UTF-8"), "`make generate` makes it anew");
 }
 
 #[test]

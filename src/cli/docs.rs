@@ -1,4 +1,5 @@
-//! `docs`: writes the pages of all kinds and the schemas of mapping files, or says which of them are not current.
+//! `docs`: writes the pages of all kinds, the schemas of mapping files and the reference of a chart's values, or says which
+//! of them are not current.
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -9,16 +10,20 @@ use serde_json::Value;
 
 use super::manifest;
 use crate::diagnostic::Source;
-use crate::docs::{file_name, index, page};
+use crate::docs::{file_name, index, page, values};
 use crate::mapping::json_schema::json_schemas;
 use crate::mapping::plan::{Kind, Target};
 
 /// The folder of the kinds' pages, beside their list.
 const PAGES: &str = "kinds";
 
-/// Write reference pages of all kinds, and JSON Schemas of mapping files
+/// Where the reference of a chart's values begins and ends in its README.
+const VALUES: [&str; 2] =
+    ["<!-- values: made by `make generate` out of values.yaml -->\n", "<!-- values: end -->"];
+
+/// Write reference pages of all kinds, JSON Schemas of mapping files, and the reference of a chart's values
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = true, id = "output", args = ["dir", "schemas"])]
+#[group(required = true, multiple = true, id = "output", args = ["dir", "schemas", "chart"])]
 pub struct Args {
     /// Write the list of kinds (kinds.md) and a page for each (kinds/KIND.md) into this folder
     #[arg(long, value_name = "DIR")]
@@ -29,6 +34,9 @@ pub struct Args {
     /// Write JSON Schemas of mapping files, for editors, into this folder
     #[arg(long, value_name = "DIR")]
     pub schemas: Option<PathBuf>,
+    /// Write the reference of this chart's values into its README.md, out of the comments in its values.yaml
+    #[arg(long, value_name = "DIR")]
+    pub chart: Option<PathBuf>,
     /// Write nothing; list the files that are not as they should be
     #[arg(long)]
     pub check: bool,
@@ -47,6 +55,9 @@ pub fn run(args: &Args, target: &Target, mappings: &[Source], out: &mut impl Wri
         for (name, schema) in json_schemas() {
             files.insert(dir.join(name), format!("{schema:#}\n"));
         }
+    }
+    if let Some(dir) = &args.chart {
+        files.insert(dir.join("README.md"), readme(dir)?);
     }
     if !args.check {
         write(&files)?;
@@ -74,6 +85,19 @@ fn pages(
         files.insert(dir.join(PAGES).join(file_name(kind)), text);
     }
     Ok(files)
+}
+
+/// A chart's README with the reference of its values as it should be.
+fn readme(dir: &Path) -> io::Result<String> {
+    let wrong =
+        |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", dir.display()));
+    let reference =
+        values(&fs::read_to_string(dir.join("values.yaml"))?).map_err(|all| wrong(all.join("\n")))?;
+    let readme = fs::read_to_string(dir.join("README.md"))?;
+    let [begin, end] = VALUES;
+    let parts = readme.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) = parts.ok_or_else(|| wrong(format!("README.md lacks {begin}or {end}")))?;
+    Ok(format!("{before}{begin}\n{reference}{end}{after}"))
 }
 
 /// A file of manifests.

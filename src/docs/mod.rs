@@ -1,10 +1,13 @@
-//! Reference pages out of plans, as Markdown: one for each Kubernetes kind, and a list of all. Knows no kind, does no IO.
+//! Reference pages as Markdown: out of plans, one for each Kubernetes kind and a list of all; and a chart's values out of
+//! their comments. Knows no kind, does no IO.
 mod fields;
 mod index;
 mod page;
+mod values;
 
 pub use index::index;
 pub use page::page;
+pub use values::values;
 
 use crate::mapping::plan::Kind;
 
