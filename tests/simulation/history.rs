@@ -9,6 +9,7 @@ use teleport_operator::mapping::plan::{Kind, Target};
 
 use super::kubernetes::Id;
 use super::process::place;
+use super::story::Story;
 use super::target::mark;
 use super::world::{Cut, State, Weather};
 use super::{KINDS, SECRET, SECRETS};
@@ -16,7 +17,7 @@ use super::{KINDS, SECRET, SECRETS};
 type Deed = fn(&mut State, &Target);
 
 /// What people do by way of Kubernetes, and how often.
-const DEEDS: [(u32, Deed); 9] = [
+const DEEDS: [(u32, Deed); 10] = [
     (30, edit),
     (6, relabel),
     (4, describe),
@@ -24,6 +25,7 @@ const DEEDS: [(u32, Deed); 9] = [
     (4, keep),
     (10, delete),
     (6, recreate),
+    (2, strip),
     (4, put_secret),
     (2, delete_secret),
 ];
@@ -33,24 +35,29 @@ const MEDDLING: [(u32, Deed); 6] =
     [(7, meddle), (4, touch), (5, delete_behind), (3, create_behind), (2, disown), (3, delete_foreign)];
 
 /// What happens to networks and machines.
-const TROUBLE: [(u32, Deed); 3] = [(5, weather), (3, outage), (4, death)];
+const TROUBLE: [(u32, Deed); 5] = [(5, weather), (3, outage), (4, death), (2, cut_off), (2, leave)];
 
-/// Does something, and says how long it takes until the next deed.
-pub fn deed(state: &mut State, plan: &Target, meddling: bool, trouble: bool) -> Duration {
-    let more = MEDDLING.into_iter().filter(|_| meddling).chain(TROUBLE.into_iter().filter(|_| trouble));
+/// Does something, unless it is left out, and says how long it takes until the next deed. That is drawn first, so that it
+/// is the same whatever happens.
+pub fn deed(state: &mut State, plan: &Target, story: &Story, happens: bool) -> Duration {
+    let longest = [0, 20, 200, 2_000, 10_000][state.people.usize(..5)];
+    let rare = if state.people.u8(..40) == 0 { 700_000 } else { longest };
+    let pause = Duration::from_millis(state.people.u64(0..=rare));
+    let meddling = MEDDLING.into_iter().filter(|_| story.meddling);
+    let more = meddling.chain(TROUBLE.into_iter().filter(|_| story.trouble));
     let deeds = DEEDS.into_iter().chain(more);
     let all: u32 = deeds.clone().map(|(often, _)| often).sum();
     let mut drawn = state.people.u32(..all);
     for (often, deed) in deeds {
         if drawn < often {
-            deed(state, plan);
+            if happens {
+                deed(state, plan);
+            }
             break;
         }
         drawn -= often;
     }
-    let longest = [0, 20, 200, 2_000, 10_000][state.people.usize(..5)];
-    let rare = if state.people.u8(..40) == 0 { 700_000 } else { longest };
-    Duration::from_millis(state.people.u64(0..=rare))
+    pause
 }
 
 fn draw(dice: &mut Rng) -> Id {
@@ -91,7 +98,7 @@ fn spec(dice: &mut Rng, kind: &str) -> Value {
 fn edit(state: &mut State, plan: &Target) {
     let id = draw(&mut state.people);
     let spec = spec(&mut state.people, &id.0);
-    state.note(&format!("* {} {}: asks for {spec}", id.0, id.1));
+    state.note(format_args!("* {} {}: asks for {spec}", id.0, id.1));
     if state.kubernetes.object(&id).is_some() {
         return state.kubernetes.edit(&id, |object| object["spec"] = spec);
     }
@@ -107,7 +114,7 @@ fn existing(state: &mut State) -> Option<Id> {
 
 fn set(state: &mut State, group: &str, name: &str, value: Value) {
     let Some(id) = existing(state) else { return };
-    state.note(&format!("* {} {}: {group} {name} = {value}", id.0, id.1));
+    state.note(format_args!("* {} {}: {group} {name} = {value}", id.0, id.1));
     state.kubernetes.edit(&id, |object| match value {
         Value::Null => {
             if let Some(entries) = object["metadata"][group].as_object_mut() {
@@ -140,28 +147,37 @@ fn keep(state: &mut State, plan: &Target) {
 
 fn delete(state: &mut State, _: &Target) {
     let Some(id) = existing(state) else { return };
-    state.note(&format!("* {} {}: delete", id.0, id.1));
+    state.note(format_args!("* {} {}: delete", id.0, id.1));
     state.kubernetes.delete(&id);
 }
 
 /// Deletes an object, and makes it anew at the moment at which it is gone.
 fn recreate(state: &mut State, _: &Target) {
     let Some(id) = existing(state) else { return };
-    state.note(&format!("* {} {}: delete, and create it anew", id.0, id.1));
+    state.note(format_args!("* {} {}: delete, and create it anew", id.0, id.1));
     state.kubernetes.reborn.insert(id.clone());
     state.kubernetes.delete(&id);
+}
+
+/// Takes the finalizer off an object that is not to go.
+fn strip(state: &mut State, _: &Target) {
+    let Some(id) = existing(state) else { return };
+    if state.kubernetes.object(&id).is_some_and(|object| object["metadata"]["deletionTimestamp"].is_null()) {
+        state.note(format_args!("* {} {}: take its finalizer off", id.0, id.1));
+        state.kubernetes.strip(&id);
+    }
 }
 
 fn put_secret(state: &mut State, _: &Target) {
     let (name, value) =
         (SECRETS[state.people.usize(..SECRETS.len())], format!("{SECRET}{}", state.people.u8(..)));
-    state.note(&format!("* Secret {name}: new value"));
+    state.note(format_args!("* Secret {name}: new value"));
     state.kubernetes.put_secret(name, "key", value);
 }
 
 fn delete_secret(state: &mut State, _: &Target) {
     let name = SECRETS[state.people.usize(..SECRETS.len())];
-    state.note(&format!("* Secret {name}: delete"));
+    state.note(format_args!("* Secret {name}: delete"));
     state.kubernetes.delete_secret(name);
 }
 
@@ -196,7 +212,7 @@ fn behind(state: &mut State, plan: &Target, ours: bool, meddling: &Meddling) {
         Meddling::Delete => ("delete", None),
     };
     let possible = state.server.meddle(resource, &place, message);
-    state.note(&format!("* behind our back: {what} {} {} ({possible})", place.0, place.1));
+    state.note(format_args!("* behind our back: {what} {} {} ({possible})", place.0, place.1));
 }
 
 fn meddle(state: &mut State, plan: &Target) {
@@ -233,7 +249,7 @@ fn create_behind(state: &mut State, plan: &Target) {
             field.set(&mut foreign, Field::String(constant.value.clone()));
         }
     }
-    state.note(&format!("* behind our back: create {} {}", place.0, place.1));
+    state.note(format_args!("* behind our back: create {} {}", place.0, place.1));
     state.server.meddle(resource, &place, Some(foreign));
 }
 
@@ -241,15 +257,34 @@ fn weather(state: &mut State, _: &Target) {
     let mut rate = || [0.0, 0.0, 0.05, 0.3][state.people.usize(..4)];
     let (slow, kubernetes, target, watches) = (rate(), rate(), rate(), rate());
     state.weather = Weather { slow, kubernetes, target, watches, ..state.weather };
-    state.note(&format!("* {:?}", state.weather));
+    state.note(format_args!("* {:?}", state.weather));
 }
 
 fn outage(state: &mut State, _: &Target) {
     state.weather.outage = !state.weather.outage;
-    state.note(&format!("* outage: {}", state.weather.outage));
+    state.note(format_args!("* outage: {}", state.weather.outage));
+}
+
+fn machine(state: &mut State) -> usize {
+    let count = state.replicas.len();
+    state.people.usize(..count)
 }
 
 fn death(state: &mut State, _: &Target) {
-    let cut = Cut { call: state.calls + state.people.u64(1..=12), done: state.people.bool() };
-    state.cut = Some(cut);
+    let (which, soon, done) = (machine(state), state.people.u64(1..=12), state.people.bool());
+    let replica = &mut state.replicas[which];
+    replica.cut = Some(Cut { call: replica.calls + soon, done });
+}
+
+/// A replica loses Kubernetes, or has it back.
+fn cut_off(state: &mut State, _: &Target) {
+    let which = machine(state);
+    state.weather.cut_off = state.weather.cut_off.is_none().then_some(which);
+    state.note(format_args!("* {:?}", state.weather));
+}
+
+/// A process is told to end.
+fn leave(state: &mut State, _: &Target) {
+    let which = machine(state);
+    state.replicas[which].leaves = true;
 }

@@ -21,6 +21,14 @@ pub enum Change {
     Deleted(Value),
 }
 
+impl Change {
+    /// The name of the object that changed.
+    pub fn name(&self) -> &Value {
+        let (Self::Applied(object) | Self::Deleted(object)) = self;
+        &object["metadata"]["name"]
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Secret {
     version: String,
@@ -38,12 +46,19 @@ pub struct ApiServer {
     secrets: BTreeMap<String, Secret>,
     log: BTreeMap<String, Vec<Change>>,
     secret_log: Vec<(String, String)>,
+    lease: Option<Value>,
+    /// Objects as they were, with the time since when: for a reader whose cache lags.
+    past: BTreeMap<Id, Vec<(Instant, Value)>>,
     version: u64,
     uids: u64,
     /// Writes of the operator.
     pub writes: u64,
     /// Those that are made again as soon as they are gone.
     pub reborn: BTreeSet<Id>,
+    /// Those whose finalizer somebody took away, and that are gone now: nobody could see to their resources.
+    pub unheld: BTreeSet<Id>,
+    /// Those whose finalizer somebody took away, and that have not got it back.
+    stripped: BTreeSet<Id>,
 }
 
 impl ApiServer {
@@ -120,6 +135,33 @@ impl ApiServer {
         }
     }
 
+    /// A person takes all finalizers off an object.
+    pub fn strip(&mut self, id: &Id) {
+        self.edit(id, |object| object["metadata"]["finalizers"] = Value::Null);
+        self.stripped.insert(id.clone());
+    }
+
+    /// Who holds the Lease; nobody, where that is empty.
+    pub fn holder(&self) -> &str {
+        self.lease.as_ref().and_then(|lease| lease["spec"]["holderIdentity"].as_str()).unwrap_or_default()
+    }
+
+    /// The Lease, or the code of the answer that there is none.
+    pub fn lease(&self) -> Result<Value, u16> {
+        self.lease.clone().ok_or(404)
+    }
+
+    /// Makes or replaces the Lease, if it is as it was read.
+    pub fn put_lease(&mut self, mut lease: Value) -> Result<Value, u16> {
+        let version = self.lease.as_ref().map_or(&Value::Null, |lease| &lease["metadata"]["resourceVersion"]);
+        if lease["metadata"]["resourceVersion"] != *version {
+            return Err(409);
+        }
+        lease["metadata"]["resourceVersion"] = self.next_version().into();
+        self.lease = Some(lease.clone());
+        Ok(lease)
+    }
+
     /// Somebody makes a Secret, or changes it.
     pub fn put_secret(&mut self, name: &str, key: &str, value: String) {
         let version = self.next_version();
@@ -140,6 +182,13 @@ impl ApiServer {
         self.objects.get(id).map(read)
     }
 
+    /// What a reader is answered whose cache lags this much.
+    pub fn get_late(&self, id: &Id, lag: Duration) -> Option<Object> {
+        let past = self.past.get(id)?;
+        let seen = past.iter().rev().find(|(since, _)| since.elapsed() >= lag).or(past.first())?;
+        self.objects.contains_key(id).then(|| read(&seen.1))
+    }
+
     /// A value of a Secret, or why there is none.
     pub fn secret(&self, name: &str, key: &str) -> Result<SecretValue, String> {
         let secret = self.secrets.get(name).ok_or_else(|| format!("secrets \"{name}\" not found"))?;
@@ -150,7 +199,7 @@ impl ApiServer {
 
     /// The operator's patch, refused unless uid, deletion and finalizers are as they were read.
     pub fn add_finalizer(&mut self, id: &Id, seen: &Object, finalizer: &str) -> Patched {
-        self.patch(id, seen, |object| {
+        let patched = self.patch(id, seen, |object| {
             let metadata = &mut object["metadata"];
             let there = seen.finalizers();
             let expected = if there.is_empty() { Value::Null } else { json!(there) };
@@ -159,7 +208,11 @@ impl ApiServer {
             }
             metadata["finalizers"] = there.iter().map(String::as_str).chain([finalizer]).collect();
             true
-        })
+        });
+        if matches!(patched, Patched::Done(_)) {
+            self.stripped.remove(id);
+        }
+        patched
     }
 
     /// The operator's patch, refused unless the finalizer stands where it was read.
@@ -221,10 +274,14 @@ impl ApiServer {
         if metadata["deletionTimestamp"].is_null() || !metadata["finalizers"].is_null() {
             log.push(Change::Applied(object.clone()));
             self.objects.insert(id.clone(), object.clone());
+            self.past.entry(id.clone()).or_default().push((Instant::now(), object.clone()));
             return object;
         }
         log.push(Change::Deleted(object.clone()));
         self.objects.remove(id);
+        if self.stripped.remove(id) {
+            self.unheld.insert(id.clone());
+        }
         if self.reborn.remove(id) {
             let (labels, version) = (&metadata["labels"], object["apiVersion"].as_str().unwrap_or_default());
             self.create(id, version, &json!({"labels": labels}), &object["spec"]);

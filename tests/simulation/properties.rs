@@ -34,7 +34,8 @@ fn name(id: &Id) -> String {
 /// Resources of ours that no object stands for.
 fn orphans<'a>(state: &'a State, plan: &'a Target) -> impl Iterator<Item = String> + 'a {
     let asked = |found: &Place| {
-        state.kubernetes.objects().any(|(id, _)| place(&kind_of(plan, &id.0).resource, &id.1) == *found)
+        let here = |id: &Id| place(&kind_of(plan, &id.0).resource, &id.1) == *found;
+        state.kubernetes.objects().any(|(id, _)| here(id)) || state.kubernetes.unheld.iter().any(here)
     };
     let ours = state.server.all().filter(|(place, live)| {
         let kind = plan.kinds.iter().find(|kind| kind.resource.name == place.0).expect("a kind");

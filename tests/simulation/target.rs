@@ -89,6 +89,11 @@ impl Server {
         history.iter().rev().find(|(since, _)| *since <= filled).map(|(_, message)| message)
     }
 
+    /// What says that a resource is ours.
+    pub fn ownership(&self) -> &Ownership {
+        &self.plan.ownership
+    }
+
     pub fn is_ours(&self, resource: &Resource, message: &DynamicMessage) -> bool {
         is_marked(&self.plan.ownership, resource, message)
     }
@@ -105,12 +110,13 @@ impl Server {
         resource.calls.update.is_empty() || (self.old && resource.name == "role")
     }
 
-    /// The operator's write. Also gives what must never happen, and did.
+    /// The operator's write; a careless one leaves its revision out. Also gives what must never happen, and did.
     pub fn write(
         &mut self,
         resource: &Resource,
         write: Write,
         seen: Seen,
+        careless: bool,
     ) -> (Result<Option<DynamicMessage>, Failure>, Option<String>) {
         let name = match &write {
             Write::Create(message, _) => resource.metadata.name.text(message),
@@ -121,10 +127,12 @@ impl Server {
         // Where the API takes no revision, a write may hit what came after the read: nobody can help that.
         let knew = match &write {
             Write::Create(..) => seen == Seen::Foreign,
-            Write::Update(..) => seen != Seen::Ours || !self.lacks_update(resource),
+            Write::Update(..) => {
+                seen != Seen::Ours || (self.has_revisions(resource) && !self.lacks_update(resource))
+            }
             Write::Delete(_) => seen != Seen::Ours,
         };
-        let outcome = self.perform(resource, &place, write);
+        let outcome = self.perform(resource, &place, write, careless);
         let wrong = match &outcome {
             Ok(_) if foreign && knew => Some("what is not ours is written"),
             Ok(_) if !foreign && self.latest(&place).is_some_and(|live| !self.is_ours(resource, live)) => {
@@ -141,6 +149,7 @@ impl Server {
         resource: &Resource,
         place: &Place,
         write: Write,
+        careless: bool,
     ) -> Result<Option<DynamicMessage>, Failure> {
         let exists = self.latest(place).is_some();
         match write {
@@ -158,7 +167,7 @@ impl Server {
                     let Some(live) = self.latest(place) else {
                         return refused(Class::AbsentOrReference, "is not found");
                     };
-                    if revision(resource, live) != proof.revision() {
+                    if !careless && revision(resource, live) != proof.revision() {
                         return refused(Class::Conflict, "has another revision by now");
                     }
                 }

@@ -1,6 +1,7 @@
 //! What outlives a process of the operator: Kubernetes, the target, the network between, and what happened so far.
 //! Everything that could be otherwise is drawn from one seed, so that a seed is a history.
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,19 +11,23 @@ use teleport_operator::mapping::plan::Target;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::bugs::Bug;
 use super::kubernetes::ApiServer;
+use super::story::Story;
 use super::target::Server;
 
-/// The longest that a request or its answer is under way. A process starts later than this after the one before it
-/// ended: what that one had sent has arrived.
+/// The longest that a request or its answer is under way. A process that is alone starts later than this after the one
+/// before it ended: what that one had sent has arrived.
 pub const LONGEST_WAY: Duration = Duration::from_millis(1500);
+/// How long a call to Kubernetes takes that gets no answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All that there is.
 pub struct World {
     state: Mutex<State>,
     trace: Arc<Mutex<Trace>>,
-    /// A process died.
-    pub died: Notify,
+    /// A process died, or is told to end.
+    pub ends: Notify,
     /// Something changed in Kubernetes.
     pub news: Notify,
 }
@@ -31,20 +36,37 @@ pub struct World {
 pub struct State {
     /// How calls, watches and caches go.
     pub dice: Rng,
-    /// What people do: the same, whatever else happens.
+    /// What people do: the same in each deed, whatever else happens.
     pub people: Rng,
     pub kubernetes: ApiServer,
     pub server: Server,
     pub weather: Weather,
     /// What must never happen, and did.
     pub broken: Vec<String>,
-    /// Which process is alive: calls of those before it reach nobody.
+    pub replicas: Vec<Replica>,
+    /// What is wrong with the operator on purpose.
+    pub bug: Option<Bug>,
+    /// Things that went wrong so far by the weather's doing: each has a number.
+    pub mishaps: u64,
+    /// Those that do not happen, to find out which matter.
+    pardoned: BTreeSet<u64>,
+    traced: bool,
+    trace: Arc<Mutex<Trace>>,
+}
+
+/// One of the processes that may write.
+#[derive(Debug, Clone, Default)]
+pub struct Replica {
+    /// Which process it is by now: calls of those before it reach nobody.
     pub epoch: u64,
     /// Calls of this process so far.
     pub calls: u64,
     /// When it is to die.
     pub cut: Option<Cut>,
-    trace: Arc<Mutex<Trace>>,
+    /// It died.
+    pub dead: bool,
+    /// It is told to end.
+    pub leaves: bool,
 }
 
 /// A death: at the call of this number, before or after it is done.
@@ -63,10 +85,12 @@ pub struct Weather {
     pub kubernetes: f64,
     /// How many calls to the target fail.
     pub target: f64,
-    /// How many watch events come late, twice, or not at all until the next list.
+    /// How many watch events come late, twice, in another order, or not at all until the next list.
     pub watches: f64,
     /// The target can't be reached.
     pub outage: bool,
+    /// The replica that can't reach Kubernetes.
+    pub cut_off: Option<usize>,
 }
 
 /// What happened, for people.
@@ -76,7 +100,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub fn line(&mut self, text: &str) {
+    pub fn line(&mut self, text: &dyn fmt::Display) {
         let at = self.began.elapsed().as_secs_f64();
         self.lines.push(format!("{at:>9.3} {text}"));
     }
@@ -97,6 +121,8 @@ struct Way {
     fault: Option<Fault>,
     /// The process dies before or after it.
     dies: Option<bool>,
+    /// It never gets there.
+    lost: bool,
 }
 
 /// How a call goes wrong.
@@ -122,22 +148,26 @@ pub enum Answer<T> {
 }
 
 impl World {
-    pub fn new(seed: u64, plan: Arc<Target>) -> Arc<Self> {
-        let mut dice = Rng::with_seed(seed);
+    pub fn new(story: &Story, plan: Arc<Target>) -> Arc<Self> {
+        let mut dice = Rng::with_seed(story.seed);
         let trace = Arc::new(Mutex::new(Trace { began: Instant::now(), lines: Vec::new() }));
+        let mut replicas = vec![Replica::default(); story.replicas];
+        replicas[0].cut = story.cut;
         let state = State {
             kubernetes: ApiServer::new(&plan.words.ignore),
             server: Server::new(plan, &mut dice),
             dice,
-            people: Rng::with_seed(!seed),
+            people: Rng::with_seed(0),
             weather: Weather::default(),
             broken: Vec::new(),
-            epoch: 0,
-            calls: 0,
-            cut: None,
+            replicas,
+            bug: story.bug,
+            mishaps: 0,
+            pardoned: story.without.mishaps.clone(),
+            traced: story.traced,
             trace: Arc::clone(&trace),
         };
-        Arc::new(Self { state: Mutex::new(state), trace, died: Notify::new(), news: Notify::new() })
+        Arc::new(Self { state: Mutex::new(state), trace, ends: Notify::new(), news: Notify::new() })
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -147,38 +177,80 @@ impl World {
     pub fn trace(&self) -> Arc<Mutex<Trace>> {
         Arc::clone(&self.trace)
     }
+
+    /// Waits until something is so of a replica.
+    pub async fn until(&self, replica: usize, so: impl Fn(&Replica) -> bool) {
+        loop {
+            let changed = self.ends.notified();
+            if so(&self.state().replicas[replica]) {
+                return;
+            }
+            changed.await;
+        }
+    }
 }
 
 impl State {
     /// Notes what happened.
-    pub fn note(&self, text: &str) {
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner).line(text);
+    pub fn note(&self, text: fmt::Arguments<'_>) {
+        if self.traced {
+            self.trace.lock().unwrap_or_else(PoisonError::into_inner).line(&text);
+        }
     }
 
     /// Something happened that must not.
     pub fn forbid(&mut self, what: String) {
-        self.note(&format!("!!! {what}"));
+        self.note(format_args!("!!! {what}"));
         self.broken.push(what);
     }
 
-    pub fn chance(&mut self, of: f64) -> bool {
-        self.dice.f64() < of
+    /// Whether something goes wrong that does so as often as this.
+    pub fn mishap(&mut self, rate: f64) -> bool {
+        if self.dice.f64() >= rate {
+            return false;
+        }
+        self.mishaps += 1;
+        !self.pardoned.contains(&self.mishaps)
     }
 
-    fn way(&mut self, peer: Peer) -> Way {
-        self.calls += 1;
-        let dies = self.cut.filter(|cut| cut.call == self.calls).map(|cut| cut.done);
+    pub fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Whether there is a Lease to be held.
+    pub fn elects(&self) -> bool {
+        self.replicas.len() > 1
+    }
+
+    /// Whoever writes must hold the Lease when the write arrives: its time is cut so that it does.
+    pub fn check_leadership(&mut self, line: &Line, what: &str) {
+        let holder = self.kubernetes.holder();
+        if self.elects() && holder != line.identity() {
+            self.forbid(format!(
+                "{}: {what}: written without the Lease, which {holder:?} holds",
+                line.identity()
+            ));
+        }
+    }
+
+    fn way(&mut self, line: &Line, peer: Peer) -> Way {
+        let replica = &mut self.replicas[line.replica];
+        replica.calls += 1;
+        let dies = replica.cut.filter(|cut| cut.call == replica.calls).map(|cut| cut.done);
         let rate = match peer {
             Peer::Kubernetes => self.weather.kubernetes,
             Peer::Target => self.weather.target,
         };
-        let fault = self.chance(rate).then(|| Fault { done: self.dice.bool(), error: self.dice.usize(..) });
+        let fails = self.mishap(rate);
+        let fault = Fault { done: self.dice.bool(), error: self.dice.usize(..) };
         let (there, back) = (self.latency(), self.latency());
-        Way { there, back, fault, dies }
+        let lost = peer == Peer::Kubernetes && self.weather.cut_off == Some(line.replica);
+        Way { there, back, fault: fails.then_some(fault), dies, lost }
     }
 
     fn latency(&mut self) -> Duration {
-        let longest = if self.chance(self.weather.slow) { LONGEST_WAY.as_millis() as u64 } else { 10 };
+        let rate = self.weather.slow;
+        let longest = if self.mishap(rate) { LONGEST_WAY.as_millis() as u64 } else { 10 };
         Duration::from_millis(self.dice.u64(0..longest))
     }
 }
@@ -187,10 +259,31 @@ impl State {
 #[derive(Clone)]
 pub struct Line {
     pub world: Arc<World>,
+    pub replica: usize,
     pub epoch: u64,
 }
 
 impl Line {
+    /// A new process's.
+    pub fn new(world: &Arc<World>, replica: usize) -> Self {
+        let mut state = world.state();
+        let now = &mut state.replicas[replica];
+        now.epoch += 1;
+        (now.calls, now.dead, now.leaves) = (0, false, false);
+        let line = Self { world: Arc::clone(world), replica, epoch: now.epoch };
+        state.note(format_args!("*** {} starts", line.identity()));
+        line
+    }
+
+    /// Who calls: different for every process.
+    pub fn identity(&self) -> String {
+        format!("replica-{}-{}", self.replica, self.epoch)
+    }
+
+    fn is_alive(&self, state: &State) -> bool {
+        state.replicas[self.replica].epoch == self.epoch
+    }
+
     /// Makes a call. What was sent happens, even if nobody waits for the answer any more.
     pub async fn call<T: Send + 'static>(
         &self,
@@ -200,9 +293,14 @@ impl Line {
     ) -> Answer<T> {
         let way = {
             let mut state = self.world.state();
-            (state.epoch == self.epoch).then(|| state.way(peer))
+            self.is_alive(&state).then(|| state.way(self, peer))
         };
-        let Some(Way { there, back, fault, dies }) = way else { return pending().await };
+        let Some(Way { there, back, fault, dies, lost }) = way else { return pending().await };
+        if lost {
+            sleep(PATIENCE).await;
+            self.world.state().note(format_args!("    {}: {what}: no answer", self.identity()));
+            return Answer::Failed(Fault { done: false, error: 1 });
+        }
         if dies == Some(false) {
             self.die(what, "before").await;
         }
@@ -222,9 +320,8 @@ impl Line {
             (Some(answer), None) => Answer::Given(answer),
             (_, fault) => {
                 let fault = fault.unwrap_or(Fault { done: false, error: 0 });
-                let mut text = format!("    {what} fails");
-                let _ = write!(text, ", and {}", if fault.done { "is done" } else { "is not done" });
-                self.world.state().note(&text);
+                let done = if fault.done { "is done" } else { "is not done" };
+                self.world.state().note(format_args!("    {what} fails, and {done}"));
                 Answer::Failed(fault)
             }
         }
@@ -233,10 +330,12 @@ impl Line {
     async fn die(&self, what: &str, when: &str) {
         {
             let mut state = self.world.state();
-            state.note(&format!("*** the process dies {when}: {what}"));
-            state.epoch += 1;
+            state.note(format_args!("*** {} dies {when}: {what}", self.identity()));
+            let replica = &mut state.replicas[self.replica];
+            replica.epoch += 1;
+            (replica.dead, replica.cut) = (true, None);
         }
-        self.world.died.notify_one();
+        self.world.ends.notify_waiters();
         pending().await
     }
 }
