@@ -227,13 +227,17 @@ fn logs(trace: Arc<Mutex<Trace>>) -> impl tracing::Subscriber {
         .finish()
 }
 
+/// Marks what the program logs. Threads share what they know of who listens, so that a line may be lost while others begin
+/// and end: nothing else may hang on there being one.
+pub const LOG: &str = "      |";
+
 struct Log(Arc<Mutex<Trace>>);
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let mut trace = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        trace.line(&format_args!("      {}", text.trim_end()));
+        trace.line(&format_args!("{LOG} {}", text.trim_end()));
         Ok(bytes.len())
     }
 
