@@ -38,8 +38,9 @@ pub fn target_role(role: &Role, kinds: &[&Arc<Kind>]) -> Value {
     let mut selectors = BTreeSet::new();
     for kind in kinds {
         let access = &kind.resource.access;
-        let needed = kind.resource.calls.by_name().into_iter().filter(|(_, calls)| !calls.is_empty());
-        let needed = needed.filter_map(|(call, _)| role.verbs.get(call)).flatten();
+        let calls = kind.resource.calls.by_name().into_iter().filter(|(_, calls)| !calls.is_empty());
+        let calls = calls.map(|(call, _)| call).chain(kind.resource.watched.as_ref().map(|_| "watch"));
+        let needed = calls.filter_map(|call| role.verbs.get(call)).flatten();
         verbs.entry(&access.permission).or_default().extend(needed.map(String::as_str));
         selectors.extend(access.selector.as_deref());
     }

@@ -26,8 +26,9 @@ use crate::ops::metrics::Metrics;
 use crate::ops::server;
 use crate::sync::cluster::{RealCluster, api_resource};
 use crate::sync::engine::{Engine, Observer};
+use crate::sync::feed;
 use crate::sync::queue::{Lane, Turn};
-use crate::sync::remote::RealRemote;
+use crate::sync::remote::{RealFeed, RealRemote};
 use crate::sync::scan::scan;
 use crate::target::call;
 use crate::target::client::Client;
@@ -123,10 +124,11 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     // Served before anything is reached: that nothing is reached yet is what they are asked for.
     let mut servers = JoinSet::new();
     let ending = CancellationToken::new();
-    let shown = Arc::clone(&engine);
+    let (shown, told) = (Arc::clone(&engine), feed::State::default());
+    let stream = told.clone();
     let pages = [
         (server::listen(&health).await?, server::health_pages(facts)),
-        (server::listen(&metrics).await?, server::metrics_pages(registry, move || state(&shown))),
+        (server::listen(&metrics).await?, server::metrics_pages(registry, move || state(&shown, &stream))),
     ];
     for (listener, pages) in pages {
         if let Some(listener) = listener {
@@ -154,12 +156,16 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     }
     let prober = client.clone();
     tasks.spawn(async move { prober.keep_reaching().await });
-    tasks.spawn(follow(client, Arc::clone(&engine), reaching));
+    tasks.spawn(follow(client.clone(), Arc::clone(&engine), reaching));
     tasks.spawn(synced(Arc::clone(&engine), namespaces.clone(), watching));
 
     election.won(&stop).await;
     counters.leads(!stop.is_cancelled());
     tasks.spawn(scans(Arc::clone(&engine), sync_period));
+    if target.stream.is_some() {
+        let (engine, stream) = (Arc::clone(&engine), RealFeed(client.clone()));
+        tasks.spawn(async move { feed::follow(&engine, &stream, told).await });
+    }
     let running = tokio::spawn(Arc::clone(&engine).run(election.term(&stop)));
     stop.cancelled().await;
     info!("stopping: no new work is begun");
@@ -343,12 +349,14 @@ async fn scans(engine: Arc<TheEngine>, period: Duration) {
     }
 }
 
-fn state(engine: &TheEngine) -> serde_json::Value {
+fn state(engine: &TheEngine, stream: &feed::State) -> serde_json::Value {
+    let feed::Facts { kinds, refused, trouble, opened, events } = stream.facts();
     json!({
         "target": engine.target().name,
         "kinds": engine.target().kinds.iter().map(|kind| &kind.kubernetes.kind).collect::<Vec<_>>(),
         "queue": {"edit": engine.depth(Lane::Edit), "background": engine.depth(Lane::Background)},
         "objects": engine.counts(),
+        "stream": {"kinds": kinds, "refused": refused, "trouble": trouble, "opened": opened, "events": events},
     })
 }
 

@@ -60,10 +60,20 @@ fn mistakes_in_a_mapping_are_shown_where_they_are() {
     });
 }
 
+/// What is wrong with each alone shows where they come together.
+#[test]
+fn a_deletion_of_one_of_several_kinds_must_say_which() {
+    let mut files = shop();
+    let target = files.iter_mut().find(|source| source.name.ends_with("target.toml")).expect("the file");
+    target.text = target.text.replace("kind = \"lost.sort\", ", "");
+    let item = source(&folder().join("shop/item.toml"));
+    insta::assert_snapshot!(report(&[files, vec![item]], 1));
+}
+
 /// Name of the case, what stands in the file, and what is put in its place.
 type Slip = (&'static str, &'static str, &'static str);
 
-const TARGET: [Slip; 20] = [
+const TARGET: [Slip; 28] = [
     ("unknown key", "category    =", "kategory    ="),
     ("a missing table", "[ownership]\nlabel = \"managed-by\"\nvalue = \"kubernetes\"\n", ""),
     ("a missing condition", "new   = { reason = \"New\", message = \"It is new.\" }\n", ""),
@@ -87,6 +97,14 @@ const TARGET: [Slip; 20] = [
         "[{ kind = \"key\", holder = \"{service-account}\", shows = \"{way}\" }]",
         "{}",
     ),
+    ("a stream that is a call", "Items/Follow", "Items/GetItem"),
+    ("an unknown stream", "Items/Follow", "Items/Folow"),
+    ("a constant of another type for a stream", "quietly = true", "quietly = 1"),
+    ("kinds that are no list", "kinds   = \"sorts\"", "kinds   = \"quietly\""),
+    ("a type that is none", "field = \"what\"", "field = \"item\""),
+    ("an unknown type of event", "WHAT_PUT", "WHAT_PUTT"),
+    ("a deletion without a name", ", name = \"lost.name\"", ""),
+    ("a deletion at no field", "lost.name", "lost.nam"),
     ("a broken string", "finalizer   = \"shop", "finalizer   = shop"),
 ];
 

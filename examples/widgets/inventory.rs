@@ -7,9 +7,11 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use futures::stream;
 use prost::Message;
 use prost_types::{Duration, Timestamp};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::server::Grpc;
@@ -22,6 +24,8 @@ use tower::service_fn;
 pub const SERVICE: &str = "/inventory.v1.InventoryService/";
 /// Widgets a page where the request doesn't say, and at most.
 const PAGE: usize = 25;
+/// Events that one who watches may leave unread.
+const UNREAD: usize = 1024;
 
 /// What every resource has.
 #[derive(Clone, PartialEq, Message)]
@@ -207,6 +211,22 @@ pub struct PutSettingsRequest {
     pub settings: Option<Settings>,
 }
 
+/// What happened to a widget.
+#[derive(Clone, PartialEq, Message)]
+pub struct WidgetEvent {
+    #[prost(oneof = "Happened", tags = "1, 2")]
+    pub event: Option<Happened>,
+}
+
+/// One of two things can happen.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Happened {
+    #[prost(message, boxed, tag = "1")]
+    Written(Box<Widget>),
+    #[prost(string, tag = "2")]
+    DeletedId(String),
+}
+
 /// An inventory.
 #[derive(Default)]
 pub struct Inventory(Mutex<State>);
@@ -216,6 +236,7 @@ struct State {
     widgets: BTreeMap<String, Widget>,
     settings: Option<Settings>,
     writes: u64,
+    watchers: Vec<Sender<WidgetEvent>>,
 }
 
 /// Who may call.
@@ -262,6 +283,10 @@ impl Inventory {
             "CreateWidget" => unary(request, |asked| self.state().create(asked)).await,
             "UpdateWidget" => unary(request, |asked| self.state().update(asked)).await,
             "DeleteWidget" => unary(request, |asked| self.state().delete(&asked)).await,
+            "WatchWidgets" => {
+                let events = self.state().watch();
+                watch(request, events).await
+            }
             "GetSettings" => unary(request, |_: Nothing| self.state().settings()).await,
             "PutSettings" => unary(request, |asked| self.state().put_settings(asked)).await,
             "ResetSettings" => unary(request, |_: Nothing| self.state().reset_settings()).await,
@@ -285,6 +310,20 @@ where
 {
     let service = service_fn(|asked: Request<Asked>| ready(act(asked.into_inner()).map(Response::new)));
     Grpc::new(ProstCodec::<Answer, Asked>::default()).unary(service, request).await
+}
+
+/// A call that is answered with all that is received from now on.
+async fn watch(request: http::Request<Body>, events: Receiver<WidgetEvent>) -> http::Response<Body> {
+    let events = stream::unfold(events, |mut events| async {
+        let event = events.recv().await?;
+        Some((Ok::<_, Status>(event), events))
+    });
+    let mut events = Some(Box::pin(events));
+    let service = service_fn(move |_: Request<Nothing>| {
+        let again = || Status::internal("one request has one answer");
+        ready(events.take().map(Response::new).ok_or_else(again))
+    });
+    Grpc::new(ProstCodec::<WidgetEvent, Nothing>::default()).server_streaming(service, request).await
 }
 
 fn info() -> ServerInfo {
@@ -332,6 +371,7 @@ impl State {
     fn delete(&mut self, asked: &WidgetId) -> Result<Nothing, Status> {
         self.unchanged(&asked.id, &asked.etag)?;
         self.widgets.remove(&asked.id);
+        self.tell(Happened::DeletedId(asked.id.clone()));
         Ok(Nothing {})
     }
 
@@ -352,7 +392,21 @@ impl State {
         status.writes += 1;
         widget.status = Some(status);
         self.widgets.insert(id, widget.clone());
+        self.tell(Happened::Written(Box::new(widget.clone())));
         widget
+    }
+
+    fn watch(&mut self) -> Receiver<WidgetEvent> {
+        let (sender, receiver) = channel(UNREAD);
+        self.watchers.push(sender);
+        receiver
+    }
+
+    /// Who reads too slowly, or not at all any more, is told nothing more: the end of a stream says that something was
+    /// missed.
+    fn tell(&mut self, happened: Happened) {
+        let event = WidgetEvent { event: Some(happened) };
+        self.watchers.retain(|watcher| watcher.try_send(event.clone()).is_ok());
     }
 
     fn settings(&self) -> Result<Settings, Status> {

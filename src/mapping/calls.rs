@@ -171,19 +171,9 @@ impl Resolver<'_> {
     }
 
     fn constant(&mut self, field: &FieldDescriptor, value: &Value, span: Range<usize>) -> Option<ProtoValue> {
-        let found = match (value, field.kind()) {
-            (Value::Text(text), Kind::String) => Some(ProtoValue::String(text.clone())),
-            (Value::Flag(flag), Kind::Bool) => Some(ProtoValue::Bool(*flag)),
-            (Value::Whole(number), Kind::Int32) => i32::try_from(*number).ok().map(ProtoValue::I32),
-            (Value::Whole(number), Kind::Int64) => Some(ProtoValue::I64(*number)),
-            (Value::Text(text), Kind::Enum(of)) => {
-                of.get_value_by_name(text).map(|value| ProtoValue::EnumNumber(value.number()))
-            }
-            _ => None,
-        };
-        if found.is_none() || field.is_list() {
+        let found = constant(field, value);
+        if found.is_none() {
             self.error(format!("this is no value for {}", field.full_name()), span, None);
-            return None;
         }
         found
     }
@@ -399,6 +389,23 @@ impl Resolver<'_> {
 
     fn error(&mut self, message: String, span: Range<usize>, help: Option<String>) {
         self.problems.push(Diagnostic::error(message).at(&self.document.source, span).maybe_help(help));
+    }
+}
+
+/// What a mapping writes, as a value of a field.
+pub(super) fn constant(field: &FieldDescriptor, value: &Value) -> Option<ProtoValue> {
+    if field.is_list() {
+        return None;
+    }
+    match (value, field.kind()) {
+        (Value::Text(text), Kind::String) => Some(ProtoValue::String(text.clone())),
+        (Value::Flag(flag), Kind::Bool) => Some(ProtoValue::Bool(*flag)),
+        (Value::Whole(number), Kind::Int32) => i32::try_from(*number).ok().map(ProtoValue::I32),
+        (Value::Whole(number), Kind::Int64) => Some(ProtoValue::I64(*number)),
+        (Value::Text(text), Kind::Enum(of)) => {
+            of.get_value_by_name(text).map(|value| ProtoValue::EnumNumber(value.number()))
+        }
+        _ => None,
     }
 }
 

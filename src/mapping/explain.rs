@@ -38,6 +38,7 @@ pub fn explain(kind: &Kind) -> Value {
             "metadata": metadata(resource),
         },
         "rpc": calls(&resource.calls),
+        "watch": resource.watched.as_ref().map(|watched| json!({"kind": watched.word, "event": watched.event.to_string()})),
         "preserve": resource.preserve.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "members": members(resource),
     })

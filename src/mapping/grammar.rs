@@ -58,6 +58,7 @@ pub static MAPPING: &[Key] = &[
     required("kubernetes", Takes::Tables(KUBERNETES), "The Kubernetes kinds that stand for it."),
     required("rpc", Takes::Table(RPC), "The calls that read and write it."),
     key("fields", Takes::Table(FIELDS), "What is special about some of its fields."),
+    key("watch", Takes::Table(WATCHED), "It is in the target's event stream; an empty table will do."),
 ];
 
 static RESOURCE: &[Key] = &[
@@ -147,6 +148,11 @@ static FIELDS: &[Key] = &[
     key("server", Takes::Texts, "JSONPaths that the server alone writes; not compared."),
 ];
 
+static WATCHED: &[Key] = &[
+    key("kind", Takes::Text, "The stream's word for its kind; otherwise its kind."),
+    key("event", Takes::Text, "Where an event holds it; otherwise the only field of its message."),
+];
+
 /// A target.
 pub static TARGET: &[Key] = &[
     required("kubernetes", Takes::Table(TARGET_KUBERNETES), "The Kubernetes side of all kinds."),
@@ -154,6 +160,7 @@ pub static TARGET: &[Key] = &[
     required("connection", Takes::Table(CONNECTION), "How the target is reached."),
     required("metadata", Takes::Map(&Takes::Table(METADATA)), "Where metadata messages keep things."),
     key("features", Takes::Table(FEATURES), "How to learn what the server can do."),
+    key("watch", Takes::Table(WATCH), "The stream of events that tells of changes."),
     required("errors", Takes::Table(ERRORS), "What gRPC codes mean, by operation."),
     required("limits", Takes::Table(LIMITS), "How much at once."),
     required("conditions", Takes::Table(CONDITIONS), "Condition types and their texts."),
@@ -215,6 +222,44 @@ static FEATURES: &[Key] = &[
     ),
     key("cluster", Takes::Text, "Where the answer names the cluster."),
     key("version", Takes::Text, "Where the answer gives the server's version."),
+];
+
+static WATCH: &[Key] = &[
+    required("call", Takes::Text, "`package.Service/Method`, which answers with a stream of events."),
+    key("request", Takes::Map(&Takes::Constant), "Constants for fields of the request."),
+    key(
+        "kinds",
+        Takes::Text,
+        "Where the request lists the kinds that are wanted: a way through one repeated field to a string; otherwise \
+         the stream always has all.",
+    ),
+    key(
+        "begun",
+        Takes::Text,
+        "Where the first event lists the kinds that are in the stream; otherwise all that were asked for.",
+    ),
+    key(
+        "type",
+        Takes::Table(EVENT_TYPE),
+        "Where an event says what happened; otherwise what it holds says it.",
+    ),
+    key("deleted", Takes::Table(DELETED), "Where an event names a resource that is gone."),
+];
+
+static EVENT_TYPE: &[Key] = &[
+    required("field", Takes::Text, "A string or an enum."),
+    key(
+        "begin",
+        Takes::Texts,
+        "Its values that begin the stream; otherwise it has begun when it is answered.",
+    ),
+    required("write", Takes::Texts, "Its values for a resource that was made or changed."),
+    required("delete", Takes::Texts, "Its values for a resource that is gone."),
+];
+
+static DELETED: &[Key] = &[
+    required("name", Takes::Text, "Its name."),
+    key("kind", Takes::Text, "The stream's word for its kind; needed where the stream has several."),
 ];
 
 static CODES: Takes = Takes::Map(&Takes::Word(&CLASSES));
@@ -321,6 +366,7 @@ static VERBS: &[Key] = &[
     key("update", Takes::Texts, "For replacing what is there."),
     key("upsert", Takes::Texts, "For creating or replacing."),
     key("delete", Takes::Texts, "For deleting."),
+    key("watch", Takes::Texts, "For being told of changes."),
 ];
 
 /// How types are written.

@@ -13,6 +13,7 @@ use super::plan::{
 use super::raw::{Document, Table, Text};
 use super::repr::Json;
 use super::shape::{self, At, Problem, Rule, Word};
+use super::stream::{self, Stream};
 use super::types::Types;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
@@ -27,6 +28,7 @@ pub(super) struct Context<'a> {
     pub prefix: &'a str,
     /// Names of features.
     pub features: Vec<String>,
+    pub stream: Option<&'a Stream>,
 }
 
 /// The kinds of a mapping; fewer or none where it has mistakes, which are reported.
@@ -72,6 +74,14 @@ impl Build<'_> {
         let singleton = table.text("name").map(|name| name.text);
         let access = self.access(table);
         let unmarked = self.unmarked(table);
+        let watched = stream::watched(
+            self.document,
+            self.context.target,
+            self.context.stream,
+            &message,
+            &shapes,
+            self.problems,
+        );
         let calls = Resolver {
             document: self.document,
             schema: self.context.schema,
@@ -98,6 +108,7 @@ impl Build<'_> {
             preserve,
             requires,
             access,
+            watched,
         })
     }
 

@@ -8,6 +8,7 @@ use super::grammar;
 use super::kind::{self, Context};
 use super::plan::{Kind, Target, Within};
 use super::raw::{self, Document, Node, Table};
+use super::stream;
 use super::target;
 use super::types::{self, Types};
 use crate::diagnostic::{Diagnostic, Source, refused};
@@ -55,6 +56,7 @@ fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnosti
         group: &group,
         prefix: &prefix,
         features,
+        stream: common.stream.as_ref(),
     };
     let mut kinds: Vec<(usize, Kind)> = Vec::new();
     for (index, (_, document)) in mappings.iter().enumerate() {
@@ -63,17 +65,31 @@ fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnosti
     let kinds = replace(kinds, &mappings, problems);
     collisions(&kinds, &mappings, problems);
     not_absent(&kinds, &target_file, problems);
+    if let Some(stream) = &common.stream {
+        stream::check_deletions(stream, mappings.iter().map(|(_, document)| document), problems);
+    }
     let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
     kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
     let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
-    let target::Common { words, ownership, connection, features, errors, limits, role, setup, absent } =
-        common;
+    let target::Common {
+        words,
+        ownership,
+        connection,
+        features,
+        stream,
+        errors,
+        limits,
+        role,
+        setup,
+        absent,
+    } = common;
     Some(Target {
         name,
         words,
         ownership,
         connection,
         features,
+        stream,
         errors,
         limits,
         role,

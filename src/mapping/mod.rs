@@ -15,6 +15,7 @@ mod raw;
 pub mod repr;
 pub mod scaffold;
 mod shape;
+pub mod stream;
 mod target;
 mod types;
 

@@ -8,6 +8,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDe
 
 use super::errors::Errors;
 use super::repr::{Json, Repr};
+use super::stream::{Stream, Watched};
 use crate::schema::FieldPath;
 
 /// All that one process syncs to: a target's words and its kinds.
@@ -23,6 +24,8 @@ pub struct Target {
     pub connection: Connection,
     /// How to learn what the server can do.
     pub features: Features,
+    /// The stream that tells of changes, where there is one.
+    pub stream: Option<Stream>,
     /// What gRPC codes mean.
     pub errors: Errors,
     /// How much at once.
@@ -341,6 +344,8 @@ pub struct Resource {
     pub requires: Vec<String>,
     /// What the target's roles must say for it.
     pub access: Access,
+    /// How it is in the target's event stream, where it is.
+    pub watched: Option<Watched>,
 }
 
 /// Members at the root of every custom resource.

@@ -11,6 +11,7 @@ use super::plan::{
     Words,
 };
 use super::raw::{Document, Node, Table, Text, Value};
+use super::stream::{self, Stream};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
@@ -21,6 +22,7 @@ pub(super) struct Common {
     pub ownership: Ownership,
     pub connection: Connection,
     pub features: Features,
+    pub stream: Option<Stream>,
     pub errors: Errors,
     pub limits: Limits,
     pub role: Option<Role>,
@@ -38,6 +40,7 @@ pub(super) fn resolve(
     let (limits, role, connection) = (build.limits(), build.role(), build.connection());
     let setup = build.setup();
     build.check_metadata();
+    let stream = stream::resolve(document, schema, problems);
     let absent = document.table.table("absent").entries();
     let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
     Some(Common {
@@ -45,6 +48,7 @@ pub(super) fn resolve(
         ownership: ownership(&document.table)?,
         connection: connection?,
         features,
+        stream,
         errors,
         limits: limits?,
         role,

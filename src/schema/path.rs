@@ -47,6 +47,17 @@ impl FieldPath {
         at.has_field(last).then(|| at.get_field(last))
     }
 
+    /// The message that the field meant is in, and the field; none for the empty path, or where a message on the way is
+    /// not set.
+    pub fn message_and_field<'a>(
+        &'a self,
+        message: &'a DynamicMessage,
+    ) -> Option<(&'a DynamicMessage, &'a FieldDescriptor)> {
+        let (last, way) = self.0.split_last()?;
+        let message = way.iter().try_fold(message, |at, field| set_message(at, field))?;
+        Some((message, last))
+    }
+
     /// The string there; empty where it is not set.
     pub fn text(&self, message: &DynamicMessage) -> String {
         self.get(message).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()

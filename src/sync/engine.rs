@@ -16,10 +16,11 @@ use super::execute::{self, Ended, Memory, Pass};
 use super::ports::{Cluster, Remote};
 use super::queue::{Bounds, Lane, Queue, Turn};
 use super::retry;
+use super::sight::{Sight, Verdict};
 use super::store::{News, Store};
 use crate::kube::object::{Key, Object};
 use crate::kube::watch::Event;
-use crate::mapping::plan::{Kind, Target};
+use crate::mapping::plan::{Kind, Resource, Target};
 
 /// Over how long the objects that waited for the target are spread when it is back.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -57,6 +58,8 @@ struct State {
     reached: u64,
     /// Objects whose pass runs and may read Secrets: which, is known when it is over.
     reading: BTreeSet<Key>,
+    /// What was seen of resources while the passes of their objects ran: held against what these leave.
+    seen: HashMap<Key, Sight>,
     /// Lists under way, with what they have given so far, by kind and namespace.
     lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
     /// Watches that have given all objects once.
@@ -86,6 +89,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             unreachable: BTreeSet::new(),
             reached: 0,
             reading: BTreeSet::new(),
+            seen: HashMap::new(),
             lists: HashMap::new(),
             synced: HashSet::new(),
             missing: HashSet::new(),
@@ -185,8 +189,44 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Live may not be as an object's record has it: its next pass reads it.
     pub(super) fn suspect(&self, key: Key, at: Instant) {
         let mut state = self.state();
+        if state.queue.is_running(&key) {
+            state.seen.insert(key, Sight::Other);
+            return;
+        }
         state.store.remember(&key, |memory| memory.suspect = true);
         state.queue.push_at(key, at);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Words of the target's event stream for the kinds that have objects.
+    pub fn watched(&self) -> BTreeSet<String> {
+        let state = self.state();
+        let watched =
+            self.kinds.iter().filter_map(|(name, kind)| Some((name, kind.resource.watched.as_ref()?)));
+        let watched = watched.filter(|(name, _)| state.store.keys(name, None).next().is_some());
+        watched.map(|(_, watched)| watched.word.clone()).collect()
+    }
+
+    /// Somebody saw a resource: those of its objects have a pass for which that is news. While an object's pass runs it
+    /// waits for what the pass leaves: it may be what the pass itself just wrote.
+    pub fn sighted(&self, resource: &Arc<Resource>, name: &str, sight: &dyn Fn() -> Sight) {
+        let mut state = self.state();
+        let mut keys = Vec::new();
+        for (kind, _) in self.kinds.iter().filter(|(_, kind)| Arc::ptr_eq(&kind.resource, resource)) {
+            match &resource.singleton {
+                Some(only) if only == name => keys.extend(state.store.keys(kind, None).cloned()),
+                Some(_) => {}
+                None => keys.extend(state.store.named(kind, name).map(|(key, _)| key.clone())),
+            }
+        }
+        if keys.is_empty() {
+            return;
+        }
+        let sight = sight();
+        for key in keys {
+            state.sighted(key, &sight);
+        }
         drop(state);
         self.wake.notify_one();
     }
@@ -258,6 +298,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             let mut state = self.state();
             state.reading.remove(&turn.key);
             state.queue.done(&turn.key);
+            if let Some(sight) = state.seen.remove(&turn.key) {
+                state.sighted(turn.key.clone(), &sight);
+            }
         }
         self.observer.pass(&turn, outcome, began.elapsed());
         self.wake.notify_one();
@@ -389,6 +432,23 @@ impl State {
         self.early.remove(&key);
         self.unreachable.remove(&key);
         self.queue.push(key, lane, Instant::now());
+    }
+
+    fn sighted(&mut self, key: Key, sight: &Sight) {
+        if self.queue.is_running(&key) {
+            self.seen.insert(key, sight.clone());
+            return;
+        }
+        let Some(memory) = self.store.memory(&key) else { return };
+        let verdict = sight.judge(memory);
+        if verdict == Verdict::Known {
+            return;
+        }
+        self.store.remember(&key, |memory| memory.suspect = true);
+        match verdict {
+            Verdict::LookAt(at) => self.queue.push_at(key, at),
+            _ => self.queue.push(key, Lane::Edit, Instant::now()),
+        }
     }
 
     fn gone(&mut self, key: &Key) {

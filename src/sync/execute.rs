@@ -46,7 +46,19 @@ pub struct Memory {
 impl Memory {
     /// Whether we wrote so lately that a read may show what was there before.
     pub fn wrote_lately(&self) -> bool {
-        self.replaced.as_ref().is_some_and(|(at, _)| at.elapsed() < LAG)
+        self.settles_at().is_some()
+    }
+
+    /// Since when reads show what we wrote last, where that is still to come.
+    pub fn settles_at(&self) -> Option<Instant> {
+        let (at, _) = self.replaced.as_ref()?;
+        Some(*at + LAG).filter(|settled| *settled > Instant::now())
+    }
+
+    /// Whether this is a revision that we replaced lately.
+    pub fn has_replaced(&self, revision: &str) -> bool {
+        let replaced = self.replaced.as_ref().filter(|_| self.wrote_lately());
+        replaced.is_some_and(|(_, revisions)| revisions.iter().any(|replaced| replaced == revision))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the engine needs of Kubernetes and of a target, as traits: the real ones, a simulation's, a plan's that only
 //! prints. Obligations stand at each call; all of them may be dropped half-way, and the next pass finishes the work.
 use std::future::Future;
+use std::sync::Arc;
 
 use prost_reflect::DynamicMessage;
 use serde_json::Value;
@@ -9,6 +10,7 @@ use super::decide::Failure;
 use crate::kube::object::{Key, Object};
 use crate::mapping::plan::{Kind, Resource};
 use crate::target::gate::Write;
+use crate::target::stream::Event;
 
 /// What became of a patch of an object.
 #[derive(Debug, Clone)]
@@ -109,4 +111,25 @@ pub trait Remote: Send + Sync + 'static {
         paths: &[String],
         write: Write,
     ) -> impl Future<Output = Result<Option<DynamicMessage>, Failure>> + Send;
+}
+
+/// Where a target tells of changes as they happen.
+pub trait Feed: Send + Sync + 'static {
+    /// A stream of them.
+    type Tidings: Tidings;
+
+    /// Asks to be told of these resources. An error that is no passing one says that one of them, at least, is refused.
+    fn open(
+        &self,
+        resources: &[Arc<Resource>],
+    ) -> impl Future<Output = Result<Self::Tidings, Failure>> + Send;
+}
+
+/// A stream of changes. The first event says that it has begun: nothing is missed from there on, until it ends.
+pub trait Tidings: Send + Sync {
+    /// The next event; none at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Event>, Failure>> + Send;
+
+    /// Whether another one should be opened, because this one may end at any time.
+    fn is_outdated(&self) -> impl Future<Output = bool> + Send;
 }

@@ -188,6 +188,11 @@ impl Queue {
         self.running
     }
 
+    /// Whether the object's pass runs.
+    pub fn is_running(&self, key: &Key) -> bool {
+        self.objects.get(key).is_some_and(|state| state.running.is_some())
+    }
+
     /// Whether nothing is queued or runs; objects to be queued later don't count.
     pub fn is_idle(&self) -> bool {
         self.objects.values().all(|state| state.queued.is_none() && state.running.is_none())

@@ -1,14 +1,17 @@
 //! The engine's view of a real target: its trait over the calls of `target`, every write through the gate.
+use std::sync::Arc;
+
 use prost_reflect::DynamicMessage;
 
 use super::decide::Failure;
-use super::ports::Remote;
+use super::ports::{Feed, Remote, Tidings};
 use crate::kube::object::Key;
 use crate::mapping::errors::Class;
 use crate::mapping::plan::{Kind, Resource};
 use crate::target::client::Client;
 use crate::target::error::Error;
 use crate::target::gate::{Gate, Refusal, Write};
+use crate::target::stream::{Event, Events};
 
 /// A real target.
 pub struct RealRemote {
@@ -65,5 +68,31 @@ impl Remote for RealRemote {
                 Failure { class: Class::Other, message: unproven.to_string() }
             }
         })
+    }
+}
+
+/// The event stream of a real target.
+pub struct RealFeed(pub Client);
+
+impl Feed for RealFeed {
+    type Tidings = Events;
+
+    async fn open(&self, resources: &[Arc<Resource>]) -> Result<Events, Failure> {
+        self.0.events(resources).await.map_err(|error| {
+            // That says nothing of what was asked for.
+            let unknown = error.code_name() == "UNAUTHENTICATED";
+            let failure = failure(error);
+            if unknown { Failure { class: Class::Unavailable, ..failure } } else { failure }
+        })
+    }
+}
+
+impl Tidings for Events {
+    async fn next(&mut self) -> Result<Option<Event>, Failure> {
+        Events::next(self).await.map_err(failure)
+    }
+
+    async fn is_outdated(&self) -> bool {
+        Events::is_outdated(self).await
     }
 }

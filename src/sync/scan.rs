@@ -31,7 +31,11 @@ pub async fn scan<C: Cluster, R: Remote>(engine: &Engine<C, R>, spread: Duration
     failed
 }
 
-async fn scan_resource<C: Cluster, R: Remote>(
+/// Scans one resource, spreading what it finds over `spread`.
+///
+/// # Errors
+/// When it can't be listed.
+pub(super) async fn scan_resource<C: Cluster, R: Remote>(
     engine: &Engine<C, R>,
     resource: &Arc<Resource>,
     spread: Duration,

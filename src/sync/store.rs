@@ -150,7 +150,8 @@ impl Store {
     /// Who is of this kind and name, in whatever namespace, and what is remembered of them.
     pub fn named<'a>(&'a self, kind: &'a str, name: &'a str) -> impl Iterator<Item = (&'a Key, &'a Memory)> {
         let keys = self.names.get(name).into_iter().flatten().filter(move |key| &*key.kind == kind);
-        keys.filter_map(|key| Some((key, &self.objects.get(key)?.memory)))
+        let held = |key| self.objects.get(key).filter(|entry| !entry.gone);
+        keys.filter_map(move |key| Some((key, &held(key)?.memory)))
     }
 
     /// Keys of all objects of a kind, in a namespace where one is given.

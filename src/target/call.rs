@@ -161,7 +161,7 @@ impl Caller {
     }
 
     /// What an error means for more than the call itself.
-    fn heed(&self, turn: &Turn, error: &Error) {
+    pub(super) fn heed(&self, turn: &Turn, error: &Error) {
         if error.code == Code::Unauthenticated as i32 {
             self.connection.report(turn.link.number, Trouble::Credentials);
         }
@@ -240,6 +240,6 @@ async fn send(
 }
 
 /// `package.Service/Method`.
-fn name(method: &MethodDescriptor) -> String {
+pub(super) fn name(method: &MethodDescriptor) -> String {
     format!("{}/{}", method.parent_service().full_name(), method.name())
 }

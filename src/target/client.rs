@@ -13,16 +13,19 @@ use super::limiter::Limiter;
 use super::proof::{Owned, Vacant};
 use super::reach::Reach;
 use super::request::{self, Inputs};
+use super::stream::Events;
 use crate::mapping::errors::{Class, Operation};
 use crate::mapping::plan::{Call, Features, Resource, Target};
+use crate::mapping::stream::Stream;
 
 /// A target to call. Cheap to clone; clones share connection, limits and state.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    caller: Caller,
+    caller: Arc<Caller>,
     features: Features,
+    stream: Option<Arc<Stream>>,
     page_size: i32,
     /// What is called to see whether the target answers where it has no features to ask for.
     probe: Option<(Arc<Resource>, Call)>,
@@ -44,8 +47,9 @@ impl Client {
             .kinds
             .iter()
             .find_map(|kind| Some((Arc::clone(&kind.resource), kind.resource.calls.list.first()?.clone())));
-        let features = target.features.clone();
-        Self(Arc::new(Inner { caller, features, page_size: target.limits.page_size, probe }))
+        let (features, stream) = (target.features.clone(), target.stream.clone().map(Arc::new));
+        let (caller, page_size) = (Arc::new(caller), target.limits.page_size);
+        Self(Arc::new(Inner { caller, features, stream, page_size, probe }))
     }
 
     /// Whether the target answers. Found out by [`Client::keep_reaching`]; while it does not, all calls fail at once.
@@ -88,6 +92,20 @@ impl Client {
     /// All resources of a kind, page by page. A mapping without a list gives an error of class *unimplemented*.
     pub fn pages<'a>(&'a self, resource: &'a Resource) -> Pages<'a> {
         Pages { client: self, resource, at: At::Start }
+    }
+
+    /// Opens the target's event stream for these resources. Of one that has none, an error of class *unimplemented*.
+    ///
+    /// # Errors
+    /// When the target can't be reached or refuses.
+    pub async fn events(&self, resources: &[Arc<Resource>]) -> Result<Events, Error> {
+        match &self.0.stream {
+            Some(plan) => self.0.caller.stream(plan, resources).await,
+            None => {
+                let text = "there is no stream of events";
+                Err(Error::own(Class::Unimplemented, Code::Unimplemented, Operation::List, text))
+            }
+        }
     }
 
     /// What the server says it can do.

@@ -12,3 +12,4 @@ pub mod proof;
 pub mod reach;
 pub mod request;
 mod secret;
+pub mod stream;

@@ -34,3 +34,4 @@ mod restarts;
 mod sandbox;
 mod scopes;
 mod secrets;
+mod stream;

@@ -38,8 +38,8 @@ pub struct Write {
     pub name: String,
 }
 
-/// Asked all the time by the operator, to know whether the server is there.
-const PING: &str = "/proto.AuthService/Ping";
+/// Asked all the time by the operator, to know whether the server is there, and to be told of changes.
+const STANDING: [&str; 2] = ["/proto.AuthService/Ping", "/proto.AuthService/WatchEvents"];
 
 impl Control {
     /// The control port that a server's `ready.json` tells.
@@ -81,13 +81,21 @@ impl Control {
         (!stored.is_null()).then(|| serde_json::from_value(stored).expect("a resource"))
     }
 
-    /// How often each method was called, pings aside.
+    /// How often each method was called, those aside that say nothing of an object.
     pub fn calls(&self) -> BTreeMap<String, u64> {
-        let mut calls = self.get("/calls");
-        let mut methods: BTreeMap<_, _> =
-            serde_json::from_value(calls["methods"].take()).expect("counts by method");
-        methods.remove(PING);
+        let mut methods = self.all_calls();
+        methods.retain(|method, _| !STANDING.contains(&method.as_str()));
         methods
+    }
+
+    /// How often a method was called, whichever.
+    pub fn called(&self, method: &str) -> u64 {
+        self.all_calls().get(method).copied().unwrap_or_default()
+    }
+
+    fn all_calls(&self) -> BTreeMap<String, u64> {
+        let mut calls = self.get("/calls");
+        serde_json::from_value(calls["methods"].take()).expect("counts by method")
     }
 
     /// All writes so far, but for those that set the server up.

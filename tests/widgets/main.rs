@@ -12,4 +12,5 @@ mod connections;
 mod life;
 mod revisions;
 mod settings;
+mod stream;
 mod workshop;

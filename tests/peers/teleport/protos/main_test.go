@@ -216,6 +216,36 @@ func TestOnlyTheNamedMethodsArePrinted(t *testing.T) {
 	}
 }
 
+// An event may be any resource that there is: of a stream's events only what is reached or named is printed.
+func TestEventsAreCutToWhatIsReached(t *testing.T) {
+	f := scratch(t, roles+`
+[watch]
+call    = "proto.AuthService/WatchEvents"
+kinds   = "Kinds.Kind"
+deleted = { name = "ResourceHeader.Metadata.Name" }
+`, nil)
+	f.call(t, 0)
+	printed, err := link(f.printed(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := printed.AsResolver().FindDescriptorByName("proto.Event")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	fields := event.(protoreflect.MessageDescriptor).Fields()
+	for i := range fields.Len() {
+		names = append(names, string(fields.Get(i).Name()))
+	}
+	if want := []string{"Type", "ResourceHeader", "Role"}; !slices.Equal(names, want) {
+		t.Errorf("an event has the fields %v instead of %v", names, want)
+	}
+	if _, err := printed.AsResolver().FindDescriptorByName("types.WatchKind"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestANestedRootBringsItsWholeContainer(t *testing.T) {
 	f := scratch(t, `resource.message = "types.ProvisionTokenSpecV2GitHub.Rule"`, nil)
 	f.call(t, 0)

@@ -66,12 +66,23 @@ func (p *pruner) messages(messages []*descriptorpb.DescriptorProto, scope protor
 		for _, oneof := range message.OneofDecl {
 			oneof.Options = pruneOptions(p, oneof.Options)
 		}
+		if p.events[name] {
+			p.cutChoices(message)
+		}
 		for _, field := range message.Field {
 			p.field(field)
 		}
 		kept = append(kept, message)
 	}
 	return kept
+}
+
+// cutChoices drops what an event can be and nothing else reaches.
+func (p *pruner) cutChoices(event *descriptorpb.DescriptorProto) {
+	event.Field = slices.DeleteFunc(event.Field, func(field *descriptorpb.FieldDescriptorProto) bool {
+		message := protoreflect.FullName(strings.TrimPrefix(field.GetTypeName(), "."))
+		return field.OneofIndex != nil && message != "" && !p.names[message]
+	})
 }
 
 func (p *pruner) enums(enums []*descriptorpb.EnumDescriptorProto, scope protoreflect.FullName) []*descriptorpb.EnumDescriptorProto {

@@ -25,6 +25,9 @@ type reachable struct {
 	extensions map[protoreflect.FullName]bool
 	// files by import path that something needs: those of the names, and what sources import
 	files map[string]bool
+	// events of streams, by name: of their choices only what is reached otherwise is kept. An event may be any
+	// resource that there is.
+	events map[protoreflect.FullName]bool
 }
 
 // reach follows the roots. All roots that no file holds are reported at once.
@@ -34,6 +37,7 @@ func reach(roots []root, linked linker.Files, newer sources) (*reachable, error)
 		names:      map[protoreflect.FullName]bool{},
 		extensions: map[protoreflect.FullName]bool{},
 		files:      map[string]bool{},
+		events:     map[protoreflect.FullName]bool{},
 	}
 	var unknown []error
 	for _, root := range roots {
@@ -65,6 +69,9 @@ func (r *reachable) root(root root, linked linker.Files) error {
 		}
 	case protoreflect.ServiceDescriptor:
 		if method := found.Methods().ByName(protoreflect.Name(method)); method != nil {
+			if root.events != nil && method.IsStreamingServer() {
+				r.event(method.Output(), root.events)
+			}
 			r.method(method)
 			return nil
 		}
@@ -126,6 +133,21 @@ func (r *reachable) method(method protoreflect.MethodDescriptor) {
 	r.options(method.Parent())
 	r.message(method.Input())
 	r.message(method.Output())
+}
+
+// event follows an event of a stream: all but its choices, and of these the fields with these names.
+func (r *reachable) event(event protoreflect.MessageDescriptor, names map[string]bool) {
+	if r.known(event) {
+		return
+	}
+	r.events[event.FullName()] = true
+	r.options(event)
+	for i := range event.Fields().Len() {
+		field := event.Fields().Get(i)
+		if field.ContainingOneof() == nil || names[string(field.Name())] {
+			r.field(field)
+		}
+	}
 }
 
 // options notes the extensions that the kept options of a declaration use.

@@ -1,5 +1,6 @@
 // What the mappings name: the messages and methods that the printed files must hold.
-// Must know nothing of the mapping language but `resource.message` and how a method is written.
+// Must know nothing of the mapping language but `resource.message`, how a method is written, and that the
+// table `watch` names a stream and, with the first steps of its paths, fields of the stream's events.
 
 package main
 
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -20,6 +22,9 @@ type root struct {
 	file   string
 	name   string
 	method bool
+	// fields of a stream's events that are needed beside the resources that other roots reach; nil
+	// for what is no stream
+	events map[string]bool
 }
 
 // readRoots returns the names in all mapping files of a folder.
@@ -54,12 +59,28 @@ func fileRoots(path string, document map[string]any) []root {
 			roots = append(roots, root{file: path, name: message})
 		}
 	}
-	eachString(document, func(text string) {
-		if methodName.MatchString(text) {
-			roots = append(roots, root{file: path, name: text, method: true})
+	for key, value := range document {
+		events := map[string]bool(nil)
+		if key == "watch" {
+			events = firstSteps(value)
 		}
-	})
+		eachString(value, func(text string) {
+			if methodName.MatchString(text) {
+				roots = append(roots, root{file: path, name: text, method: true, events: events})
+			}
+		})
+	}
 	return roots
+}
+
+// firstSteps returns what paths in a TOML value may begin with.
+func firstSteps(value any) map[string]bool {
+	steps := map[string]bool{}
+	eachString(value, func(text string) {
+		step, _, _ := strings.Cut(text, ".")
+		steps[step] = true
+	})
+	return steps
 }
 
 // eachString visits every string value in a TOML value.
