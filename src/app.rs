@@ -1,5 +1,7 @@
 //! The composition root: takes the configuration apart, builds the parts, wires and runs them until told to stop.
 //! Holds no logic of its own beyond who is told what, and in which order things end.
+mod standing;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::kube::events::Events;
+use self::standing::Crier;
+use crate::kube::events::{Events, Subject};
 use crate::kube::lease::{self, Claim};
 use crate::kube::watch::{self as kube_watch, Event, Lists};
 use crate::kube::{connect, secrets};
@@ -36,7 +39,8 @@ use crate::target::connection::secure::Secure;
 use crate::target::connection::{Connection, Plaintext};
 use crate::target::gate::Gate;
 use crate::target::reach::State;
-use crate::teleport::connect::IdentityFile;
+use crate::teleport::session::Session;
+use crate::teleport::settings::Settings;
 
 /// How long passes under way may take to end after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -69,23 +73,26 @@ pub struct Config {
 /// How the target is reached.
 #[derive(Debug, Clone)]
 pub enum Connect {
-    /// With the identity in a file, directly at the address of an auth server.
-    Identity(PathBuf, String),
+    /// As a Teleport is reached: by joining it, or with the identity in a file.
+    Teleport(Box<Settings>),
     /// Over TLS, with credentials in files.
     Secure(Credentials, String),
     /// Without encryption or credentials.
     Plaintext(String),
 }
 
-/// The way to the target. Must be called within a tokio runtime.
+/// The way to the target, and the session that it is where there is one. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// When an address is none, or a file of credentials is of no use.
-pub fn connection(connect: &Connect) -> Result<Arc<dyn Connection>> {
+pub fn connection(connect: Connect) -> Result<(Arc<dyn Connection>, Option<Session>)> {
     Ok(match connect {
-        Connect::Plaintext(address) => Arc::new(Plaintext::new(address)?),
-        Connect::Secure(credentials, address) => Arc::new(Secure::new(credentials.clone(), address)?),
-        Connect::Identity(file, address) => Arc::new(IdentityFile::new(file, address)),
+        Connect::Plaintext(address) => (Arc::new(Plaintext::new(&address)?), None),
+        Connect::Secure(credentials, address) => (Arc::new(Secure::new(credentials, &address)?), None),
+        Connect::Teleport(settings) => {
+            let session = Session::start(*settings)?;
+            (Arc::new(session.clone()), Some(session))
+        }
     })
 }
 
@@ -104,7 +111,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let facts = Health::default();
     let (watching, reaching) = (facts.require("watches synced"), facts.require("target reached"));
 
-    let connection = connection(&connect)?;
+    let (connection, session) = connection(connect)?;
     let observer = Arc::new(Counting(counters.clone()));
     let options =
         call::Options { deadline: DEADLINE, observer: Arc::clone(&observer) as Arc<dyn call::Observer> };
@@ -117,6 +124,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let permission = election.clone();
     let gate = Gate::new(client.clone(), Arc::new(move || permission.check()));
     let (events, _) = Events::start(kubernetes.clone(), NAME, &hostname());
+    let crier = Crier { events: events.clone(), myself: myself(&namespaces), metrics: counters.clone() };
     let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone());
     let remote = RealRemote::new(client.clone(), gate);
     let engine: Arc<TheEngine> = Engine::new(Arc::clone(&target), cluster, remote, observer);
@@ -127,7 +135,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let (shown, told) = (Arc::clone(&engine), feed::State::default());
     let stream = told.clone();
     let pages = [
-        (server::listen(&health).await?, server::health_pages(facts)),
+        (server::listen(&health).await?, server::health_pages(facts.clone())),
         (server::listen(&metrics).await?, server::metrics_pages(registry, move || state(&shown, &stream))),
     ];
     for (listener, pages) in pages {
@@ -156,6 +164,13 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     }
     let prober = client.clone();
     tasks.spawn(async move { prober.keep_reaching().await });
+    tasks.spawn(crier.clone().follow_reach(client.reach().subscribe()));
+    if let Some(session) = session {
+        let (joined, client) = (facts.require("joined"), client.clone());
+        // What the server can do is asked anew whenever it is reached, which is what a doubt comes to.
+        let renewed = Arc::new(move |_| client.reach().doubt());
+        tasks.spawn(crier.follow_session(session.standing(), joined, renewed));
+    }
     tasks.spawn(follow(client.clone(), Arc::clone(&engine), reaching));
     tasks.spawn(synced(Arc::clone(&engine), namespaces.clone(), watching));
 
@@ -230,6 +245,14 @@ fn elect(kubernetes: &Kubernetes, namespace: String, name: String) -> (Election,
     let stop = CancellationToken::new();
     let (claim, released) = lease::start(kubernetes, config, stop.clone());
     (Election::Among(claim), Some((stop, released)))
+}
+
+/// This process, as Kubernetes knows it.
+fn myself(namespaces: &[Option<String>]) -> Subject {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let namespace = set("POD_NAMESPACE").or_else(|| namespaces.iter().flatten().next().cloned());
+    let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+    Subject::pod(&namespace, &set("POD_NAME").unwrap_or_else(hostname), set("POD_UID"))
 }
 
 /// In a pod, the pod's name.

@@ -18,6 +18,7 @@ use crate::setup::{self, Change};
 use crate::target::call::Options;
 use crate::target::client::Client;
 use crate::target::gate::Gate;
+use crate::teleport::settings::Settings;
 
 /// Print what lets the operator into the target (role, bot, token), and the Helm command that installs it
 ///
@@ -143,7 +144,8 @@ async fn documents(args: &Args, target: &Target) -> Result<Vec<Value>> {
 async fn apply(args: &Args, target: &Target, documents: &[Value], out: &mut impl Write) -> Result<()> {
     let address = args.auth_server.clone().unwrap_or_else(|| target.connection.address.clone());
     let identity = args.identity.clone().context("--apply needs --identity")?;
-    let connection = app::connection(&Connect::Identity(identity, address.clone()))?;
+    let settings = Settings::of_file(identity, &address)?;
+    let (connection, _) = app::connection(Connect::Teleport(Box::new(settings)))?;
     let client = Client::new(target, connection, Options::default());
     let facts = client.facts().await?;
     let steps = setup::plan(target, &client, documents).await?;

@@ -5,6 +5,7 @@ pub mod crds;
 pub mod descriptors;
 pub mod docs;
 pub mod flags;
+pub mod joining;
 pub mod kinds;
 pub mod lint;
 pub mod manifest;

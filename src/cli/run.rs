@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::joining::Joining;
 use crate::app::{self, Config, Connect};
 use crate::mapping::plan::{Connection, Credentials, Target, Way, Within};
 use crate::ops::log::{self, Format};
@@ -17,11 +18,8 @@ pub struct Args {
     /// Address of the target: host:port [default: the target's own, for a Teleport auth server 127.0.0.1:3025]
     #[arg(long, visible_alias = "address", env = "TELEPORT_AUTH_SERVER", value_name = "HOST:PORT")]
     pub auth_server: Option<String>,
-    /// Identity file to connect to Teleport with (`tctl auth sign --format=file`); it is read again when it changes
-    #[arg(long, env = "TELEPORT_IDENTITY_FILE", value_name = "FILE")]
-    pub identity: Option<PathBuf>,
     /// Connect without encryption or credentials: for a sandbox on this machine
-    #[arg(long, conflicts_with_all = ["identity", "Files"])]
+    #[arg(long, conflicts_with_all = ["Joining", "Files"])]
     pub insecure_plaintext: bool,
     /// Namespace of the custom resources, several separated by commas, `*` for all [default: the pod's own]
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
@@ -59,8 +57,9 @@ pub struct Args {
     /// How to log: text or json [default: text on a terminal, else json]
     #[arg(long)]
     pub log_format: Option<Format>,
+    /// How a Teleport is joined
     #[command(flatten)]
-    joining: Joining,
+    pub joining: Joining,
     /// How to connect to targets other than Teleport
     #[command(flatten)]
     pub files: Files,
@@ -100,52 +99,8 @@ impl Files {
     }
 }
 
-/// The official flags for joining a cluster by a token, which this version does not do yet: it needs an identity file.
-#[derive(Debug, Clone, clap::Args)]
-struct Joining {
-    #[arg(long, hide = true)]
-    token: Option<String>,
-    #[arg(long, hide = true)]
-    join_method: Option<String>,
-    #[arg(long, hide = true)]
-    certificate_ttl: Option<String>,
-    #[arg(long, hide = true)]
-    renewal_interval: Option<String>,
-    #[arg(long, hide = true)]
-    ca_pin: Option<String>,
-    #[arg(long, hide = true)]
-    insecure: bool,
-    #[arg(long, hide = true)]
-    pprof_bind_address: Option<String>,
-}
-
-impl Joining {
-    /// Names of those that were given.
-    fn given(&self) -> Vec<&'static str> {
-        let Self {
-            token,
-            join_method,
-            certificate_ttl,
-            renewal_interval,
-            ca_pin,
-            insecure,
-            pprof_bind_address,
-        } = self;
-        let given = [
-            ("token", token.is_some()),
-            ("join-method", join_method.is_some()),
-            ("certificate-ttl", certificate_ttl.is_some()),
-            ("renewal-interval", renewal_interval.is_some()),
-            ("ca-pin", ca_pin.is_some()),
-            ("insecure", *insecure),
-            ("pprof-bind-address", pprof_bind_address.is_some()),
-        ];
-        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
-    }
-}
-
 /// A duration as Go programs take it: `10m`, `1h30m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let nanos = parse_go(text).and_then(|nanos| u64::try_from(nanos).ok());
     nanos
         .map(Duration::from_nanos)
@@ -197,19 +152,21 @@ fn connect(args: &Args, target: &Connection) -> Result<Connect> {
         return Ok(Connect::Plaintext(address));
     }
     let files = args.files.over(&Credentials::default());
-    match (target.way, &args.identity) {
-        (Way::Grpc, None) => Ok(Connect::Secure(args.files.over(&target.credentials), address)),
-        (Way::Grpc, Some(_)) => {
-            bail!("--identity is for Teleport; this target takes --certificate-file and --key-file")
-        }
-        (Way::Teleport, _) if files != Credentials::default() => bail!(
+    match target.way {
+        Way::Grpc => match args.joining.given().as_slice() {
+            [] => Ok(Connect::Secure(args.files.over(&target.credentials), address)),
+            given => {
+                bail!(
+                    "{}: for Teleport; this target takes --certificate-file and --key-file",
+                    given.join(", ")
+                )
+            }
+        },
+        Way::Teleport if files != Credentials::default() => bail!(
             "--ca-file, --certificate-file, --key-file, --token-file and --server-name are for other targets; \
-             Teleport takes --identity"
+             Teleport takes --token or --identity"
         ),
-        (Way::Teleport, Some(file)) => Ok(Connect::Identity(file.clone(), address)),
-        (Way::Teleport, None) => bail!(
-            "how to connect? This version needs an identity file (--identity FILE); joining by a token is not in it yet"
-        ),
+        Way::Teleport => Ok(Connect::Teleport(Box::new(args.joining.settings(&address)?))),
     }
 }
 
@@ -219,7 +176,7 @@ fn connect(args: &Args, target: &Connection) -> Result<Connect> {
 /// When the level is none.
 pub fn start_log(args: &Args) -> Result<()> {
     log::start(&args.log_level, args.log_format.unwrap_or_else(Format::by_terminal))?;
-    let unused = args.joining.given();
+    let unused = args.joining.unused();
     if !unused.is_empty() {
         tracing::warn!(flags = unused.join(", "), "these flags have no effect in this version");
     }

@@ -15,10 +15,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{
-    call::call,
-    object::{Object, describe},
-};
+use super::{call::call, object::Object};
 
 /// Whether an event is bad news.
 pub use kube::runtime::events::EventType;
@@ -48,6 +45,24 @@ pub struct Note {
     pub note: String,
 }
 
+/// What an event is about, where that is no object that we hold.
+#[derive(Debug, Clone)]
+pub struct Subject(ObjectReference);
+
+impl Subject {
+    /// A pod. Without its `uid` it is found by its name alone.
+    pub fn pod(namespace: &str, name: &str, uid: Option<String>) -> Self {
+        Self(ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
+            uid,
+            ..ObjectReference::default()
+        })
+    }
+}
+
 /// Sends events in the background. Clones share one queue.
 #[derive(Debug, Clone)]
 pub struct Events(mpsc::Sender<(ObjectReference, Event)>);
@@ -62,6 +77,15 @@ impl Events {
 
     /// Hands over an event about an object. Never waits.
     pub fn tell(&self, resource: &ApiResource, object: &Object, note: Note) {
+        self.hand_over(object.object_ref(resource), note);
+    }
+
+    /// Hands over an event about something else. Never waits.
+    pub fn tell_of(&self, subject: &Subject, note: Note) {
+        self.hand_over(subject.0.clone(), note);
+    }
+
+    fn hand_over(&self, about: ObjectReference, note: Note) {
         let event = Event {
             type_: note.kind,
             reason: note.reason,
@@ -69,9 +93,12 @@ impl Events {
             note: Some(cut(note.note)),
             secondary: None,
         };
-        if self.0.try_send((object.object_ref(resource), event)).is_err() {
-            let object = describe(resource, object.namespace(), object.name());
-            debug!(object, "too many events wait to be sent: dropped one");
+        if let Err(error) = self.0.try_send((about, event)) {
+            let (mpsc::error::TrySendError::Full((about, _)) | mpsc::error::TrySendError::Closed((about, _))) =
+                error;
+            let [kind, namespace, name] =
+                [about.kind, about.namespace, about.name].map(Option::unwrap_or_default);
+            debug!(kind, namespace, name, "too many events wait to be sent: dropped one");
         }
     }
 }

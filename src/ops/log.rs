@@ -26,7 +26,7 @@ use tracing_subscriber::{
 /// What libraries may say: errors come back to us as values and are told once, by us; and the Kubernetes client's warning
 /// about an answer that it can't decode quotes the answer.
 const LIBRARIES: &str = "kube_client=error,kube_client::client::builder=off,kube_runtime=error,hyper=warn,\
-    hyper_util=warn,h2=warn,tonic=warn,tower=warn,rustls=warn";
+    hyper_util=warn,h2=warn,tonic=warn,tower=warn,rustls=warn,tungstenite=warn,tokio_tungstenite=warn";
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -100,6 +100,9 @@ pub struct Metrics {
     watch_restarts: Counters<ByKind>,
     time_to_ready: Histograms<ByKind>,
     leader: Gauge,
+    reachable: Gauge,
+    joined: Gauge,
+    certificate_expiry: Gauge,
 }
 
 impl Metrics {
@@ -119,6 +122,9 @@ impl Metrics {
             watch_restarts: Family::default(),
             time_to_ready: Family::new_with_constructor(patient),
             leader: Gauge::default(),
+            reachable: Gauge::default(),
+            joined: Gauge::default(),
+            certificate_expiry: Gauge::default(),
         };
         metrics.register_all(registry);
         let build = Info::new([("version", version.to_owned())]);
@@ -147,6 +153,13 @@ impl Metrics {
             "time_to_ready_seconds",
             "From an edit to its object being ready",
             all.time_to_ready,
+        );
+        registry.register("target_reachable", "Whether the target answers", all.reachable);
+        registry.register("joined", "Whether the target takes us for somebody", all.joined);
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate that we work with ends, in seconds since 1970",
+            all.certificate_expiry,
         );
         registry.register("leader", "Whether this replica is the one that writes", all.leader);
     }
@@ -199,6 +212,21 @@ impl Metrics {
         self.time_to_ready.get_or_create(&ByKind { kind: kind.clone() }).observe(after.as_secs_f64());
     }
 
+    /// Whether the target answers.
+    pub fn reachable(&self, reachable: bool) {
+        self.reachable.set(reachable.into());
+    }
+
+    /// Whether the target takes us for somebody.
+    pub fn joined(&self, joined: bool) {
+        self.joined.set(joined.into());
+    }
+
+    /// When the certificate that we work with ends, in seconds since 1970.
+    pub fn certificate_expires(&self, at: i64) {
+        self.certificate_expiry.set(at);
+    }
+
     /// Whether this replica is the one that writes.
     pub fn leads(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -230,6 +258,9 @@ mod tests {
         metrics.restarted(&kind);
         metrics.became_ready(&kind, blink);
         metrics.leads(true);
+        metrics.reachable(true);
+        metrics.joined(true);
+        metrics.certificate_expires(1_764_108_000);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -247,6 +278,9 @@ mod tests {
             "widget_operator_time_to_ready_seconds_count{kind=\"Widget\"} 1",
             "widget_operator_build_info{version=\"1.2.3\"} 1",
             "widget_operator_leader 1",
+            "widget_operator_target_reachable 1",
+            "widget_operator_joined 1",
+            "widget_operator_certificate_expiry_timestamp_seconds 1764108000",
         ] {
             assert!(text.lines().any(|there| there == line), "{line} is not in\n{text}");
         }

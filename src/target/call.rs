@@ -12,7 +12,7 @@ use tonic::client::Grpc;
 use tonic::{Code, Request, Status};
 
 use super::codec::{DynamicCodec, RECEIVE_LIMIT};
-use super::connection::{Connection, Link, Trouble};
+use super::connection::{Blame, Connection, Link, Trouble};
 use super::error::{Error, code_name};
 use super::limiter::{Limiter, Permit};
 use super::reach::Reach;
@@ -131,7 +131,7 @@ impl Caller {
         let took = began.elapsed();
         let outcome = match answer {
             Ok(Err(status)) if took < self.options.deadline || status.code() != Code::Cancelled => {
-                Err(Error::from_status(&status, operation, &self.errors, &secrets()).of(&name))
+                Err(self.judged(Error::from_status(&status, operation, &self.errors, &secrets())).of(&name))
             }
             Ok(Ok(message)) => Ok(message),
             Ok(Err(_)) | Err(_) => Err(self.silent(operation).of(&name)),
@@ -160,9 +160,21 @@ impl Caller {
         }
     }
 
+    /// An error that is no fault of the call is the target's absence to whoever made it.
+    fn judged(&self, mut error: Error) -> Error {
+        if self.blame(&error) == Blame::Us {
+            error.class = Class::Unavailable;
+        }
+        error
+    }
+
+    fn blame(&self, error: &Error) -> Blame {
+        self.connection.judge(Code::from_i32(error.code), &error.message)
+    }
+
     /// What an error means for more than the call itself.
     pub(super) fn heed(&self, turn: &Turn, error: &Error) {
-        if error.code == Code::Unauthenticated as i32 {
+        if self.blame(error) != Blame::Call {
             self.connection.report(turn.link.number, Trouble::Credentials);
         }
         if error.code == Code::DeadlineExceeded as i32 {

@@ -1,18 +1,20 @@
-//! Who we are to a Teleport: a private key, a certificate, and the authorities that its servers are known by; read from
-//! a standard identity file. The key shows in no output and is wiped where it was read.
+//! Who we are to a Teleport: a private key, a certificate, and the authorities that its servers are known by; issued when
+//! we joined, or read from a standard identity file. The key shows in no output and is wiped where it was read.
 use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroize;
+
+use super::certs::{About, Issued};
+use super::keys::KeyPair;
 
 const HOW: &str = "an identity file is made by tbot's `identity` output or by `tctl auth sign --format=file`";
 
@@ -68,10 +70,8 @@ pub enum IdentityError {
 pub struct Identity {
     key: Arc<CertifiedKey>,
     authorities: Arc<RootCertStore>,
-    user: String,
-    cluster: Option<String>,
-    from: OffsetDateTime,
-    until: OffsetDateTime,
+    roots: Arc<[CertificateDer<'static>]>,
+    about: About,
 }
 
 impl Identity {
@@ -93,6 +93,14 @@ impl Identity {
         Self::new(key.ok_or(IdentityError::NoKey)?, certificates)
     }
 
+    /// The identity that was issued for a key.
+    ///
+    /// # Errors
+    /// When what was issued can't be used, or is for another key.
+    pub fn issued(key: &KeyPair, issued: &Issued) -> Result<Self, IdentityError> {
+        Self::assemble(Arc::clone(key.signer()), &issued.certificate, &issued.authorities)
+    }
+
     fn new(
         mut key: PrivateKeyDer<'static>,
         certificates: Vec<CertificateDer<'static>>,
@@ -101,11 +109,19 @@ impl Identity {
         key.zeroize();
         let signer = signer.map_err(|error| IdentityError::BadKey(error.to_string()))?;
         let (own, authorities) = certificates.split_first().ok_or(IdentityError::NoCertificate)?;
-        let about = read(own, 1)?;
+        Self::assemble(signer, own, authorities)
+    }
+
+    fn assemble(
+        signer: Arc<dyn SigningKey>,
+        own: &CertificateDer<'static>,
+        authorities: &[CertificateDer<'static>],
+    ) -> Result<Self, IdentityError> {
+        let bad = |number: usize, reason: String| IdentityError::BadCertificate { number, reason };
+        let about = About::of(own).map_err(|reason| bad(1, reason))?;
         let mut roots = RootCertStore::empty();
         for (index, authority) in authorities.iter().enumerate() {
-            let bad = |reason: String| IdentityError::BadCertificate { number: index + 2, reason };
-            roots.add(authority.clone()).map_err(|error| bad(error.to_string()))?;
+            roots.add(authority.clone()).map_err(|error| bad(index + 2, error.to_string()))?;
         }
         if roots.is_empty() {
             return Err(IdentityError::NoAuthority);
@@ -116,23 +132,46 @@ impl Identity {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
             Err(_) => return Err(IdentityError::Mismatch),
         }
-        let About { user, cluster, from, until } = about;
-        Ok(Self { key: Arc::new(key), authorities: Arc::new(roots), user, cluster, from, until })
+        Ok(Self { key: Arc::new(key), authorities: Arc::new(roots), roots: authorities.into(), about })
+    }
+
+    /// The same, with other authorities to know servers by.
+    ///
+    /// # Errors
+    /// When one of them can't be used, or there is none.
+    pub fn trusting(&self, authorities: &[CertificateDer<'static>]) -> Result<Self, IdentityError> {
+        let own = self.key.cert.first().ok_or(IdentityError::NoCertificate)?;
+        Self::assemble(Arc::clone(&self.key.key), own, authorities)
+    }
+
+    /// Key and certificate, to present in a handshake.
+    pub fn key(&self) -> &Arc<CertifiedKey> {
+        &self.key
+    }
+
+    /// The authorities that servers are known by.
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.roots
+    }
+
+    /// What the certificate says.
+    pub fn about(&self) -> &About {
+        &self.about
     }
 
     /// The user that the certificate names.
     pub fn user(&self) -> &str {
-        &self.user
+        &self.about.user
     }
 
     /// The cluster that issued the certificate.
     pub fn cluster(&self) -> Option<&str> {
-        self.cluster.as_deref()
+        self.about.cluster.as_deref()
     }
 
     /// Until when it is valid.
     pub fn until(&self) -> OffsetDateTime {
-        self.until
+        self.about.until
     }
 
     /// Says whether it is valid at this time.
@@ -140,11 +179,12 @@ impl Identity {
     /// # Errors
     /// When it is not yet or no longer valid.
     pub fn check(&self, now: OffsetDateTime) -> Result<(), IdentityError> {
-        if now < self.from {
-            return Err(IdentityError::NotYetValid { from: self.from, now });
+        let About { from, until, .. } = self.about;
+        if now < from {
+            return Err(IdentityError::NotYetValid { from, now });
         }
-        if now > self.until {
-            return Err(IdentityError::Expired { at: self.until, now });
+        if now > until {
+            return Err(IdentityError::Expired { at: until, now });
         }
         Ok(())
     }
@@ -167,35 +207,11 @@ impl Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("user", &self.user)
-            .field("cluster", &self.cluster)
-            .field("until", &stamp(self.until))
+            .field("user", &self.about.user)
+            .field("cluster", &self.about.cluster)
+            .field("until", &stamp(self.about.until))
             .finish_non_exhaustive()
     }
-}
-
-/// What a certificate says.
-struct About {
-    user: String,
-    cluster: Option<String>,
-    from: OffsetDateTime,
-    until: OffsetDateTime,
-}
-
-fn read(certificate: &CertificateDer<'_>, number: usize) -> Result<About, IdentityError> {
-    let bad = |reason: String| IdentityError::BadCertificate { number, reason };
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| bad(error.to_string()))?;
-    let time = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|error| bad(error.to_string()));
-    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
-    let user = parsed.subject().iter_common_name().find_map(|name| name.as_str().ok());
-    // Teleport's authorities carry the cluster's name as their organization (observed on Teleport 14).
-    let cluster = parsed.issuer().iter_organization().find_map(|name| name.as_str().ok());
-    Ok(About {
-        user: user.unwrap_or_default().to_owned(),
-        cluster: cluster.map(str::to_owned),
-        from: time(from.timestamp())?,
-        until: time(until.timestamp())?,
-    })
 }
 
 /// Never the parser's own words: they may quote the file.

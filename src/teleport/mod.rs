@@ -1,13 +1,25 @@
 //! How to reach a Teleport: who we are, and by which way. Knows nothing about the kinds of its resources.
 pub mod address;
 pub mod anonymous;
-pub mod connect;
+mod call;
+pub mod certs;
 pub mod dialer;
+mod driver;
+pub mod errors;
 pub mod failure;
 pub mod identity;
+pub mod impersonate;
+pub mod join;
+pub mod keys;
 pub mod pin;
 pub mod ping;
+pub mod proto;
+pub mod refresh;
 pub mod route;
+pub mod schedule;
+pub mod session;
+pub mod settings;
+pub mod token;
 pub mod trust;
 pub mod upgrade;
 pub mod web;

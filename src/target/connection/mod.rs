@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{self, BoxFuture};
+use tonic::Code;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
@@ -26,6 +27,24 @@ pub trait Connection: Send + Sync + 'static {
     /// Says that calls through the link of this number went wrong in a way that the channel does not see by itself.
     /// Numbers that are no longer current are of no interest.
     fn report(&self, number: u64, trouble: Trouble);
+
+    /// Whom an answer refuses.
+    fn judge(&self, code: Code, text: &str) -> Blame {
+        let _ = text;
+        if code == Code::Unauthenticated { Blame::Us } else { Blame::Call }
+    }
+}
+
+/// Whom an answer refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// What was asked for.
+    Call,
+    /// What was asked for, or whoever asked: the connection is to look into it.
+    Perhaps,
+    /// Whoever asked. It says nothing of the object that was asked about, and all calls wait until the credentials are
+    /// better.
+    Us,
 }
 
 /// What a call can tell about its connection.
