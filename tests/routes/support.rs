@@ -99,10 +99,14 @@ fn params(names: &[&str], from: i64, until: i64) -> CertificateParams {
 
 /// As a proxy makes it for itself: an authority that is shown as a server.
 pub fn own_certificate(names: &[&str], until: i64) -> Pair {
+    own_certificate_of(KeyPair::generate().expect("a key"), names, until)
+}
+
+/// The same, of this key.
+pub fn own_certificate_of(key: KeyPair, names: &[&str], until: i64) -> Pair {
     let mut params = params(names, -3, until);
     params.distinguished_name.push(DnType::CommonName, "localhost");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("signs").der().clone();
     Pair { certificate, key: key.serialize_der() }
 }
@@ -110,9 +114,19 @@ pub fn own_certificate(names: &[&str], until: i64) -> Pair {
 impl Pair {
     /// A server with this certificate; `clients`: it knows users by this authority, and lets others in too.
     pub fn config(&self, protocols: &[&str], clients: Option<&Authority>) -> Arc<ServerConfig> {
+        self.config_of(rustls::DEFAULT_VERSIONS, protocols, clients)
+    }
+
+    /// The same, with these versions of TLS.
+    pub fn config_of(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        protocols: &[&str],
+        clients: Option<&Authority>,
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("versions");
         let builder = match clients {
             None => builder.with_no_client_auth(),

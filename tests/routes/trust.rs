@@ -3,6 +3,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use rustls_pki_types::{CertificateDer, ServerName};
 use teleport_operator::teleport::address::Environment;
 use teleport_operator::teleport::failure::Problem;
@@ -13,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::support::{Authority, HOST_NAMES, Pair, own_certificate, serve, tls};
+use super::support::{Authority, HOST_NAMES, Pair, own_certificate, own_certificate_of, serve, tls};
 
 /// The problem of a handshake, if there is one.
 async fn handshake(trust: &Trust, name: &str, address: SocketAddr) -> Result<(), Problem> {
@@ -95,6 +96,21 @@ async fn an_authority_shown_as_a_server_is_taken_when_it_is_exactly_a_root() {
     // A root that is no reason to take what it did not sign.
     let both = Trust::Roots(vec![own.certificate.clone(), Authority::new("known").der()]);
     assert!(shown(&twin, &both, "localhost").await.is_err());
+}
+
+/// As older proxies make theirs, behind what speaks an older TLS.
+#[tokio::test]
+async fn rsa_and_the_older_tls_do() {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+    let own = own_certificate_of(key, &["localhost"], 1);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let address = tls(own.config_of(&[version], &[], None)).await;
+        for trust in [roots(&own.certificate), Trust::Insecure] {
+            assert_eq!(handshake(&trust, "localhost", address).await, Ok(()), "{version:?}");
+        }
+        let twin = handshake(&roots(&Authority::new("known").der()), "localhost", address).await;
+        assert!(matches!(twin, Err(Problem::UnknownAuthority { .. })), "{twin:?}");
+    }
 }
 
 #[tokio::test]
