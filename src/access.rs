@@ -34,30 +34,36 @@ pub fn kubernetes_rules(kinds: &[&Arc<Kind>]) -> Value {
 /// The role that the operator needs in the target for these kinds: a rule for each permission, with the verbs that the calls
 /// of the mappings need, and the selectors.
 pub fn target_role(role: &Role, kinds: &[&Arc<Kind>]) -> Value {
-    let mut verbs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut selectors = BTreeSet::new();
-    for kind in kinds {
-        let access = &kind.resource.access;
-        let calls = kind.resource.calls.by_name().into_iter().filter(|(_, calls)| !calls.is_empty());
-        let calls = calls.map(|(call, _)| call).chain(kind.resource.watched.as_ref().map(|_| "watch"));
-        let needed = calls.filter_map(|call| role.verbs.get(call)).flatten();
-        verbs.entry(&access.permission).or_default().extend(needed.map(String::as_str));
-        selectors.extend(access.selector.as_deref());
-    }
-    let rules = verbs.iter().map(|(permission, verbs)| {
-        fill(&role.rule, &|word| match word {
-            "{permission}" => Some(json!(permission)),
-            "{verbs}" => Some(json!(verbs)),
-            _ => None,
-        })
-    });
-    let rules = rules.collect();
+    let selectors: BTreeSet<_> =
+        kinds.iter().filter_map(|kind| kind.resource.access.selector.as_deref()).collect();
+    let rules = verbs(role, kinds).iter().map(|(permission, verbs)| rule(role, permission, verbs)).collect();
     let mut document = role.document.clone();
     put(&mut document, &role.rules, rules);
     for (name, selector) in role.selectors.iter().filter(|(name, _)| selectors.contains(name.as_str())) {
         put(&mut document, &[role.within.as_slice(), std::slice::from_ref(name)].concat(), selector.clone());
     }
     document
+}
+
+/// The verbs that the calls of the mappings need, by permission.
+pub fn verbs<'a>(role: &'a Role, kinds: &[&'a Arc<Kind>]) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut verbs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for kind in kinds {
+        let calls = kind.resource.calls.by_name().into_iter().filter(|(_, calls)| !calls.is_empty());
+        let calls = calls.map(|(call, _)| call).chain(kind.resource.watched.as_ref().map(|_| "watch"));
+        let needed = calls.filter_map(|call| role.verbs.get(call)).flatten();
+        verbs.entry(&kind.resource.access.permission).or_default().extend(needed.map(String::as_str));
+    }
+    verbs
+}
+
+/// A rule of the target's that allows these verbs.
+pub fn rule(role: &Role, permission: &str, verbs: &BTreeSet<&str>) -> Value {
+    fill(&role.rule, &|word| match word {
+        "{permission}" => Some(json!(permission)),
+        "{verbs}" => Some(json!(verbs)),
+        _ => None,
+    })
 }
 
 /// What is to be made in the target before the operator can join it, in order: its role for these kinds, then the

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod crd;
 pub mod diagnostic;
 pub mod docs;
+pub mod doctor;
 pub mod kube;
 pub mod mapping;
 pub mod ops;

@@ -4,6 +4,7 @@ pub mod choose;
 pub mod crds;
 pub mod descriptors;
 pub mod docs;
+pub mod doctor;
 pub mod flags;
 pub mod joining;
 pub mod kinds;
@@ -55,6 +56,7 @@ enum Command {
     Rbac(rbac::Args),
     Docs(docs::Args),
     Bootstrap(Box<bootstrap::Args>),
+    Doctor(Box<Choosing<doctor::Args>>),
     Scaffold(scaffold::Args),
     Sandbox(Choosing<sandbox::Args>),
     /// Print a completion script for a shell
@@ -91,6 +93,10 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         Some(Command::Sandbox(Choosing { choice, args })) => {
             let chosen = chosen(&cli.source, &choice);
             chosen.and_then(|target| sandbox::run(&args, &cli.source, target)).map(exit_code)
+        }
+        Some(Command::Doctor(args)) => {
+            let chosen = chosen(&cli.source, &args.choice);
+            chosen.and_then(|target| doctor::run(&args.args, &target, &mut io::stdout())).map(exit_code)
         }
         Some(other) => print(&other, &cli.source),
     };
@@ -197,7 +203,7 @@ fn print_to(
             streams.out.flush()?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Run(_) | Command::Sandbox(_) => unreachable!("they do more than print"),
+        Command::Run(_) | Command::Sandbox(_) | Command::Doctor(_) => unreachable!("they do more than print"),
     }
 }
 

@@ -12,6 +12,8 @@ pub mod lease;
 pub mod object;
 mod pace;
 mod patch;
+pub mod review;
 pub mod secrets;
+pub mod served;
 pub mod status;
 pub mod watch;
