@@ -1,5 +1,6 @@
 //! The composition root: takes the configuration apart, builds the parts, wires and runs them until told to stop.
 //! Holds no logic of its own beyond who is told what, and in which order things end.
+mod observe;
 mod standing;
 
 use std::collections::BTreeSet;
@@ -28,9 +29,8 @@ use crate::ops::health::{Fact, Health};
 use crate::ops::metrics::Metrics;
 use crate::ops::server;
 use crate::sync::cluster::{RealCluster, api_resource};
-use crate::sync::engine::{Engine, Observer};
+use crate::sync::engine::Engine;
 use crate::sync::feed;
-use crate::sync::queue::{Lane, Turn};
 use crate::sync::remote::{RealFeed, RealRemote};
 use crate::sync::scan::scan;
 use crate::target::call;
@@ -41,6 +41,7 @@ use crate::target::gate::Gate;
 use crate::target::reach::State;
 use crate::teleport::session::Session;
 use crate::teleport::settings::Settings;
+use observe::{Counting, Shown};
 
 /// How long passes under way may take to end after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -107,7 +108,8 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let kubernetes = connect::client(kubeconfig.as_deref(), context.as_deref()).await?;
 
     let mut registry = Registry::with_prefix(NAME.replace('-', "_"));
-    let counters = Metrics::register(&mut registry, env!("CARGO_PKG_VERSION"));
+    let (version, interface) = (env!("CARGO_PKG_VERSION"), interface());
+    let counters = Metrics::register(&mut registry, version, &interface, &target.name);
     let facts = Health::default();
     let (watching, reaching) = (facts.require("watches synced"), facts.require("target reached"));
 
@@ -132,11 +134,21 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     // Served before anything is reached: that nothing is reached yet is what they are asked for.
     let mut servers = JoinSet::new();
     let ending = CancellationToken::new();
-    let (shown, told) = (Arc::clone(&engine), feed::State::default());
-    let stream = told.clone();
+    let told = feed::State::default();
+    let shown = Shown {
+        engine: Arc::clone(&engine),
+        client: client.clone(),
+        stream: told.clone(),
+        election: election.clone(),
+        metrics: counters.clone(),
+    };
+    let measured = shown.clone();
     let pages = [
         (server::listen(&health).await?, server::health_pages(facts.clone())),
-        (server::listen(&metrics).await?, server::metrics_pages(registry, move || state(&shown, &stream))),
+        (
+            server::listen(&metrics).await?,
+            server::metrics_pages(registry, move || measured.measure(), move || shown.state()),
+        ),
     ];
     for (listener, pages) in pages {
         if let Some(listener) = listener {
@@ -175,7 +187,6 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     tasks.spawn(synced(Arc::clone(&engine), namespaces.clone(), watching));
 
     election.won(&stop).await;
-    counters.leads(!stop.is_cancelled());
     tasks.spawn(scans(Arc::clone(&engine), sync_period));
     if target.stream.is_some() {
         let (engine, stream) = (Arc::clone(&engine), RealFeed(client.clone()));
@@ -212,6 +223,17 @@ impl Election {
                 Err("another replica leads: this one does not write".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Who may write, for people.
+    fn state(&self) -> serde_json::Value {
+        match self {
+            Self::Alone => json!({"shard": 0, "writes": true}),
+            Self::Among(claim) => {
+                let claim = claim.borrow();
+                json!({"shard": 0, "writes": claim.is_current(), "holder": claim.holder.as_deref()})
+            }
         }
     }
 
@@ -253,6 +275,14 @@ fn myself(namespaces: &[Option<String>]) -> Subject {
     let namespace = set("POD_NAMESPACE").or_else(|| namespaces.iter().flatten().next().cloned());
     let namespace = namespace.unwrap_or_else(|| "default".to_owned());
     Subject::pod(&namespace, &set("POD_NAME").unwrap_or_else(hostname), set("POD_UID"))
+}
+
+/// Tells one interface that a binary carries from another.
+fn interface() -> String {
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+    let hash =
+        BuildHasherDefault::<DefaultHasher>::default().hash_one(crate::mapping::embedded_descriptors());
+    format!("{hash:016x}")
 }
 
 /// In a pod, the pod's name.
@@ -369,41 +399,6 @@ async fn scans(engine: Arc<TheEngine>, period: Duration) {
         for (kind, failure) in scan(&engine, period / 10).await {
             warn!(kind, error = failure.message, "could not be scanned for drift");
         }
-    }
-}
-
-fn state(engine: &TheEngine, stream: &feed::State) -> serde_json::Value {
-    let feed::Facts { kinds, refused, trouble, opened, events } = stream.facts();
-    json!({
-        "target": engine.target().name,
-        "kinds": engine.target().kinds.iter().map(|kind| &kind.kubernetes.kind).collect::<Vec<_>>(),
-        "queue": {"edit": engine.depth(Lane::Edit), "background": engine.depth(Lane::Background)},
-        "objects": engine.counts(),
-        "stream": {"kinds": kinds, "refused": refused, "trouble": trouble, "opened": opened, "events": events},
-    })
-}
-
-/// Feeds the metrics.
-struct Counting(Metrics);
-
-impl Observer for Counting {
-    fn pass(&self, turn: &Turn, outcome: &'static str, took: Duration) {
-        let lane = match turn.lane {
-            Lane::Edit => "edit",
-            Lane::Background => "background",
-        };
-        self.0.reconciled(&turn.key.kind, outcome, took);
-        self.0.waited(lane, turn.waited);
-    }
-
-    fn wrote(&self, kind: &str, verb: &'static str) {
-        self.0.wrote(&Arc::from(kind), verb);
-    }
-}
-
-impl call::Observer for Counting {
-    fn called(&self, method: &str, code: &'static str, took: Duration) {
-        self.0.called(&Arc::from(method), code, took);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod crd;
 pub mod diagnostic;
 pub mod docs;
 pub mod doctor;
+pub mod fleet;
 pub mod kube;
 pub mod mapping;
 pub mod ops;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// What each module may use of this crate, besides itself and `diagnostic`. A path allows all that is below it.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("schema", &[]),
     ("mapping", &["schema"]),
     ("translate", &["mapping", "schema"]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("docs", &["mapping", "schema", "translate::repr"]),
     ("target", &["mapping", "schema"]),
     ("kube", &[]),
+    ("fleet", &["kube"]),
     ("sync", &["translate", "target", "kube", "mapping"]),
     ("teleport", &["target::connection"]),
     ("setup", &["translate", "target", "mapping"]),

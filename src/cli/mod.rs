@@ -16,6 +16,7 @@ pub mod run;
 pub mod sandbox;
 pub mod scaffold;
 pub mod source;
+pub mod status;
 pub mod translate;
 
 use std::io::{self, Write as _};
@@ -58,6 +59,7 @@ enum Command {
     Bootstrap(Box<bootstrap::Args>),
     Doctor(Box<Choosing<doctor::Args>>),
     Scaffold(scaffold::Args),
+    Status(Choosing<status::Args>),
     Sandbox(Choosing<sandbox::Args>),
     /// Print a completion script for a shell
     Completions {
@@ -197,6 +199,9 @@ fn print_to(
         Command::Bootstrap(args) => {
             bootstrap::run(args, chosen(source, &args.choice)?, &mut streams.out)?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Status(Choosing { choice, args }) => {
+            Ok(exit_code(status::run(args, &chosen(source, choice)?, &mut streams.out)?))
         }
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut streams.out);

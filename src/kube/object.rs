@@ -234,6 +234,27 @@ pub async fn list(client: &Client, resource: &ApiResource, namespace: &str) -> R
     Ok(call("list", what, api.list(&ListParams::default())).await?.items)
 }
 
+/// Objects that are asked for at once where nobody keeps them.
+const PAGE: u32 = 500;
+
+/// Reads a page of the objects of a kind, and the token of the next one (empty: this was the last). An empty namespace
+/// means all, an empty token the first page.
+///
+/// # Errors
+/// As [`call`]; *gone*, for a page that is not the first, says that the list must be begun again.
+pub async fn page(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: &str,
+    token: &str,
+) -> Result<(Vec<Object>, String), Error> {
+    let api = api(client, resource, namespace);
+    let mut params = ListParams::default().limit(PAGE);
+    params.continue_token = Some(token.to_owned()).filter(|token| !token.is_empty());
+    let found = call("list", describe(resource, namespace, ""), api.list(&params)).await?;
+    Ok((found.items, found.metadata.continue_.unwrap_or_default()))
+}
+
 #[cfg(test)]
 mod tests {
     use kube::api::WatchEvent;

@@ -97,10 +97,18 @@ pub fn health_pages(health: Health) -> Pages {
     })
 }
 
-/// `/metrics` in the OpenMetrics format, and `/debug/state`: what `state` gives when asked, as JSON.
-pub fn metrics_pages(registry: Registry, state: impl Fn() -> Value + Send + Sync + 'static) -> Pages {
+/// `/metrics` in the OpenMetrics format, after `refresh` has set what is measured only when somebody looks; and
+/// `/debug/state`: what `state` gives when asked, as JSON.
+pub fn metrics_pages(
+    registry: Registry,
+    refresh: impl Fn() + Send + Sync + 'static,
+    state: impl Fn() -> Value + Send + Sync + 'static,
+) -> Pages {
     Arc::new(move |path| match path {
-        "/metrics" => Some(metrics(&registry)),
+        "/metrics" => {
+            refresh();
+            Some(metrics(&registry))
+        }
         "/debug/state" => {
             let body = format!("{:#}\n", state());
             Some(Answer { status: StatusCode::OK, content_type: "application/json", body })
@@ -215,8 +223,10 @@ mod tests {
         let mut registry = Registry::with_prefix("x");
         let counter = prometheus_client::metrics::counter::Counter::<u64>::default();
         registry.register("things", "Things", counter.clone());
-        let pages = metrics_pages(registry, || serde_json::json!({"queue": 3}));
-        counter.inc();
+        let refresh = move || {
+            counter.inc();
+        };
+        let pages = metrics_pages(registry, refresh, || serde_json::json!({"queue": 3}));
         assert!(pages("/metrics").unwrap().body.contains("\nx_things_total 1\n"));
         let state = pages("/debug/state").unwrap();
         assert_eq!((state.content_type, state.body.as_str()), ("application/json", "{\n  \"queue\": 3\n}\n"));

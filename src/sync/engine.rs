@@ -2,6 +2,7 @@
 //! the object has its next. Everything shared stands behind one lock that is never held across a wait.
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::decide::{Outcome, Verb, Wake};
 use super::execute::{self, Ended, Memory, Pass};
 use super::ports::{Cluster, Remote};
-use super::queue::{Bounds, Lane, Queue, Turn};
+use super::queue::{Bounds, Counts, Lane, Queue, Turn};
 use super::retry;
 use super::sight::{Sight, Verdict};
 use super::store::{News, Store};
@@ -32,6 +34,28 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A write to Kubernetes was tried, for an object of this kind.
     fn wrote(&self, kind: &str, verb: &'static str);
+
+    /// All resources of this kind were looked through for drift.
+    fn scanned(&self, kind: &str) {
+        let _ = kind;
+    }
+}
+
+/// How a kind stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Objects known.
+    pub objects: usize,
+    /// Those of them that were in step when they were last looked at.
+    pub ready: usize,
+    /// What waits and runs.
+    pub queue: Counts,
+    /// Watches that have given all objects.
+    pub synced: usize,
+    /// Watches that wait for the kind to be installed.
+    pub missing: usize,
+    /// Watches that give all objects just now.
+    pub listing: usize,
 }
 
 /// The engine.
@@ -45,6 +69,8 @@ pub struct Engine<C, R> {
     observer: Arc<dyn Observer>,
     state: Mutex<State>,
     wake: Notify,
+    /// Passes begun.
+    passes: AtomicU64,
 }
 
 struct State {
@@ -104,6 +130,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             observer,
             state: Mutex::new(state),
             wake: Notify::new(),
+            passes: AtomicU64::new(1),
         })
     }
 
@@ -231,6 +258,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         self.wake.notify_one();
     }
 
+    /// All resources of these kinds were looked through for drift.
+    pub(super) fn scanned(&self, kinds: &[&Kind]) {
+        kinds.iter().for_each(|kind| self.observer.scanned(&kind.kubernetes.kind));
+    }
+
     /// Looks into the store, under the lock.
     pub(super) fn with_store<T>(&self, look: impl FnOnce(&Store) -> T) -> T {
         look(&self.state().store)
@@ -253,6 +285,32 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Whether nothing is queued or runs; objects that wait for a later time don't count.
     pub fn is_idle(&self) -> bool {
         self.state().queue.is_idle()
+    }
+
+    /// How all stands, by kind.
+    pub fn view(&self) -> BTreeMap<Arc<str>, View> {
+        let state = self.state();
+        let (queue, store) = (state.queue.counts(), state.store.counts());
+        let of = |kind: &Arc<str>| {
+            let (ready, objects) = store.get(kind).copied().unwrap_or_default();
+            let watches = |watches: &HashSet<(Arc<str>, Option<String>)>| {
+                watches.iter().filter(|(watched, _)| watched == kind).count()
+            };
+            View {
+                objects,
+                ready,
+                queue: queue.get(kind).copied().unwrap_or_default(),
+                synced: watches(&state.synced),
+                missing: watches(&state.missing),
+                listing: state.lists.keys().filter(|(listed, _)| listed == kind).count(),
+            }
+        };
+        self.kinds.keys().map(|kind| (kind.clone(), of(kind))).collect()
+    }
+
+    /// Features that the server said it has; none while that is not known.
+    pub fn known_features(&self) -> Option<BTreeSet<String>> {
+        self.state().features.clone()
     }
 
     /// Objects that wait in a lane.
@@ -288,7 +346,10 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
 
     async fn turn(&self, turn: Turn) {
         let began = Instant::now();
-        let pass = AssertUnwindSafe(self.pass(&turn.key)).catch_unwind();
+        // Whatever is said on the way says of which pass and object.
+        let number = self.passes.fetch_add(1, Ordering::Relaxed);
+        let span = tracing::info_span!("pass", pass = number, object = %turn.key);
+        let pass = AssertUnwindSafe(self.pass(&turn.key).instrument(span)).catch_unwind();
         let outcome = pass.await.unwrap_or_else(|_| {
             tracing::error!(key = %turn.key, "a pass panicked: this is a bug, please report it");
             self.trouble(&turn.key);

@@ -57,6 +57,19 @@ struct Turns {
     objects: HashMap<Arc<str>, VecDeque<Key>>,
 }
 
+/// How many objects stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// In the lane of edits.
+    pub edit: usize,
+    /// In the background.
+    pub background: usize,
+    /// To be queued at a later time.
+    pub later: usize,
+    /// Their passes run.
+    pub running: usize,
+}
+
 /// A pass to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
@@ -181,6 +194,19 @@ impl Queue {
     /// Objects that wait in a lane.
     pub fn depth(&self, lane: Lane) -> usize {
         self.objects.values().filter(|state| state.queued == Some(lane)).count()
+    }
+
+    /// How it stands, by kind.
+    pub fn counts(&self) -> HashMap<Arc<str>, Counts> {
+        let mut counts: HashMap<Arc<str>, Counts> = HashMap::new();
+        for (key, state) in &self.objects {
+            let of = counts.entry(key.kind.clone()).or_default();
+            of.edit += usize::from(state.queued == Some(Lane::Edit));
+            of.background += usize::from(state.queued == Some(Lane::Background));
+            of.later += usize::from(state.later.is_some());
+            of.running += usize::from(state.running.is_some());
+        }
+        counts
     }
 
     /// Passes that run.

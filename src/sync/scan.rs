@@ -61,6 +61,7 @@ pub(super) async fn scan_resource<C: Cluster, R: Remote>(
             listed => listed?,
         }
     };
+    engine.scanned(&kinds);
     let count = u32::try_from(suspects.len()).unwrap_or(u32::MAX).max(1);
     let now = Instant::now();
     for (index, key) in (0u32..).zip(suspects) {

@@ -160,6 +160,18 @@ impl Store {
         self.objects.keys().filter(here)
     }
 
+    /// How many objects of each kind are in step, as far as was seen last, and how many there are in all.
+    pub fn counts(&self) -> HashMap<Arc<str>, (usize, usize)> {
+        let mut counts: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
+        for (key, entry) in &self.objects {
+            let (ready, all) = counts.entry(key.kind.clone()).or_default();
+            let memory = &entry.memory;
+            *ready += usize::from(memory.record.is_some() && memory.failures == 0 && !memory.suspect);
+            *all += 1;
+        }
+        counts
+    }
+
     fn refer(&mut self, key: &Key, before: &[(String, String)], after: &[(String, String)]) {
         let of = |name: &str| (key.namespace.to_string(), name.to_owned());
         for (name, _) in before {

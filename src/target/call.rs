@@ -161,7 +161,7 @@ impl Caller {
     }
 
     /// An error that is no fault of the call is the target's absence to whoever made it.
-    fn judged(&self, mut error: Error) -> Error {
+    pub(super) fn judged(&self, mut error: Error) -> Error {
         if self.blame(&error) == Blame::Us {
             error.class = Class::Unavailable;
         }

@@ -101,7 +101,8 @@ impl Caller {
     }
 
     fn stream_broke(&self, turn: &Turn, plan: &Stream, status: &Status) -> Error {
-        let error = Error::from_status(status, OPERATION, &self.errors, &[]).of(&name(&plan.method));
+        let error = self.judged(Error::from_status(status, OPERATION, &self.errors, &[]));
+        let error = error.of(&name(&plan.method));
         self.heed(turn, &error);
         error
     }

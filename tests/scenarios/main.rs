@@ -21,6 +21,7 @@ mod drift;
 mod economy;
 mod edits;
 mod features;
+mod fleet;
 mod invalid;
 mod manifests;
 mod older;

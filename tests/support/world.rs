@@ -134,6 +134,11 @@ impl World {
         self.target = Control::of(&self.teleport.path("ready.json"));
     }
 
+    /// The kubeconfig of somebody who may do everything.
+    pub fn admin(&self) -> PathBuf {
+        self.cluster.kubeconfig()
+    }
+
     /// Who the operator is to Kubernetes.
     fn kubeconfig(&self) -> Value {
         let admin = self.kubectl(&["config", "view", "--raw", "-o", "json"]);
