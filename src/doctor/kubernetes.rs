@@ -1,4 +1,5 @@
 //! The Kubernetes side: is it there, may we do what the operator does, and are the definitions as new as the mappings.
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -114,14 +115,13 @@ async fn definitions(client: &Client, plan: &Target) -> Check {
             let Some(word) = kubernetes.versions.iter().find(|word| version["name"] == word.as_str()) else {
                 continue;
             };
-            let key = (kubernetes.group.as_str(), word.as_str());
-            if !served.contains_key(&key) {
-                match served::schemas(client, key.0, key.1).await {
-                    Ok(schemas) => drop(served.insert(key, schemas)),
+            let schemas = match served.entry((kubernetes.group.as_str(), word.as_str())) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => match served::schemas(client, &kubernetes.group, word).await {
+                    Ok(schemas) => unknown.insert(schemas),
                     Err(error) => return Check::failed(NAME, error.to_string()),
-                }
-            }
-            let schemas = served.get(&key).map(Vec::as_slice).unwrap_or_default();
+                },
+            };
             match served::of_kind(schemas, &kubernetes.kind) {
                 None => drop(absent.insert(kubernetes.kind.as_str())),
                 Some(schema) => {
