@@ -1,6 +1,5 @@
 //! `doctor` on real peers: all is well where it is, and each thing that is not is found, with what to do about it.
 #[path = "support/control.rs"]
-#[allow(dead_code, reason = "the scenarios use the rest of it")]
 mod control;
 #[path = "support/joining.rs"]
 mod joining;
