@@ -45,7 +45,7 @@ pub struct Facts {
     pub suspect: bool,
     /// The API has a create that fails on an existing name.
     pub exclusive_create: bool,
-    /// We wrote so lately that a read may not show it yet.
+    /// We, or a process before this one, may have written so lately that a read does not show it yet.
     pub lags: bool,
     /// How its scope stands to ours.
     pub scope: Scope,

@@ -92,6 +92,8 @@ struct State {
     synced: HashSet<(Arc<str>, Option<String>)>,
     /// Watches of kinds that are not installed.
     missing: HashSet<(Arc<str>, Option<String>)>,
+    /// Since when passes run.
+    began: Option<Instant>,
     /// Features that the server has; none while that is not known.
     features: Option<BTreeSet<String>>,
 }
@@ -119,6 +121,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             lists: HashMap::new(),
             synced: HashSet::new(),
             missing: HashSet::new(),
+            began: None,
             features: None,
         };
         Arc::new(Self {
@@ -321,6 +324,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Runs passes until told to stop, then waits for those that run.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut passes = JoinSet::new();
+        self.state().began = Some(Instant::now());
         while !stop.is_cancelled() {
             let next_at = self.start(&mut passes);
             tokio::select! {
@@ -397,8 +401,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         let uid = object.uid().to_owned();
         let unsupported = self.unsupported(kind);
+        let young = self.state().began.is_none_or(|began| began.elapsed() < execute::LAG);
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
-        let pass = Pass { target, kind, key, cluster, remote, unsupported };
+        let pass = Pass { target, kind, key, cluster, remote, unsupported, young };
         let ended = execute::run(&pass, object, &mut memory).await;
         self.ended(key, &uid, ended, memory, reached)
     }

@@ -24,7 +24,7 @@ use crate::translate::secrets::SecretRef;
 use crate::translate::{compare, manifest, secrets};
 
 /// How long a target may answer from a cache that does not have our own write yet (up to a second on a real one).
-const LAG: Duration = Duration::from_secs(5);
+pub const LAG: Duration = Duration::from_secs(5);
 
 /// What is remembered of an object between passes, beside its status.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +76,8 @@ pub struct Pass<'a, C, R> {
     pub remote: &'a R,
     /// Why the kind can't be synced on this cluster, if so.
     pub unsupported: Option<String>,
+    /// This process writes only since lately: what one before it wrote last may not be seen yet.
+    pub young: bool,
 }
 
 /// What came of a pass.
@@ -123,7 +125,7 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         record: memory.record.clone(),
         suspect: memory.suspect,
         exclusive_create: !pass.kind.resource.calls.create.is_empty(),
-        lags: memory.wrote_lately(),
+        lags: pass.young || memory.wrote_lately(),
         scope: scope(pass, object),
     };
     Known {
