@@ -382,6 +382,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             (state.store.take(key), state.reached)
         };
         let Some((uid, body, mut memory)) = taken else { return "skipped" };
+        let fresh = body.is_none();
         let object = match body {
             Some(object) => Ok(Some(object)),
             None => self.cluster.get(kind, key).await,
@@ -403,7 +404,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let unsupported = self.unsupported(kind);
         let young = self.state().began.is_none_or(|began| began.elapsed() < execute::LAG);
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
-        let pass = Pass { target, kind, key, cluster, remote, unsupported, young };
+        let pass = Pass { target, kind, key, cluster, remote, unsupported, young, fresh };
         let ended = execute::run(&pass, object, &mut memory).await;
         self.ended(key, &uid, ended, memory, reached)
     }

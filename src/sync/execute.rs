@@ -78,6 +78,8 @@ pub struct Pass<'a, C, R> {
     pub unsupported: Option<String>,
     /// This process writes only since lately: what one before it wrote last may not be seen yet.
     pub young: bool,
+    /// The object was read for this pass; else it is as its watch had it, which may lag.
+    pub fresh: bool,
 }
 
 /// What came of a pass.
@@ -104,7 +106,8 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
     let parts = like.iter().flat_map(|like| pass.kind.resource.parts().map(|part| part.text(like)));
     memory.parts = parts.collect();
     let known = known(pass, &object, memory);
-    let mut run = Run { pass, object, memory, known, like, desired: None, refs: Vec::new(), live: None };
+    let (held, refs) = (pass.fresh, Vec::new());
+    let mut run = Run { pass, object, held, memory, known, like, desired: None, refs, live: None };
     loop {
         let step = decide(&run.known);
         tracing::trace!(key = %pass.key, ?step, "step");
@@ -157,6 +160,8 @@ fn like<C, R>(pass: &Pass<'_, C, R>, object: &Object) -> Option<DynamicMessage> 
 struct Run<'a, C, R> {
     pass: &'a Pass<'a, C, R>,
     object: Object,
+    /// Kubernetes said in this pass that the object is there, with our finalizer.
+    held: bool,
     memory: &'a mut Memory,
     known: Known,
     like: Option<DynamicMessage>,
@@ -186,6 +191,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             Ok(Patched::Done(object)) => {
                 self.object = *object;
                 self.known.object.finalized = true;
+                self.held = true;
                 None
             }
             other => Some(ended(other)),
@@ -320,7 +326,26 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         })
     }
 
+    /// What is made for an object that another replica has let go meanwhile would be left behind: a watch may lag.
+    async fn hold(&mut self) -> Option<Ended> {
+        let Pass { cluster, kind, key, target, .. } = self.pass;
+        match cluster.get(kind, key).await {
+            Ok(Some(now)) => {
+                let same = now.uid() == self.object.uid() && !now.is_deleting();
+                self.held = same && now.finalizers().contains(&target.words.finalizer);
+                (!self.held).then_some(Ended::Stale)
+            }
+            Ok(None) => Some(ended(Ok(Patched::Gone))),
+            Err(why) => Some(Ended::Trouble(why)),
+        }
+    }
+
     async fn create(&mut self) -> Option<Ended> {
+        if !self.held
+            && let Some(ended) = self.hold().await
+        {
+            return Some(ended);
+        }
         let desired = self.desired.clone()?;
         let proof = match self.known.live {
             Live::Absent => Vacant::read(None)?,

@@ -203,8 +203,19 @@ async fn machine(world: Arc<World>, plan: Arc<Target>, replica: usize, sync_peri
             let replica = &mut state.replicas[replica];
             replica.epoch += 1;
         }
-        sleep(LONGEST_WAY * 2).await;
+        arrived(&world, replica).await;
     }
+}
+
+/// Waits until all that a process had sent has arrived: without a Lease nothing keeps it from doing so after the next one
+/// has begun. Then a little longer, or not.
+async fn arrived(world: &World, replica: usize) {
+    while world.state().replicas[replica].under_way > 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let longest = [1, 100, 3000][world.state().dice.usize(..3)];
+    let pause = world.state().dice.u64(0..longest);
+    sleep(Duration::from_millis(pause)).await;
 }
 
 /// Tells the process to end when somebody says so; does not end itself.

@@ -16,8 +16,7 @@ use super::kubernetes::ApiServer;
 use super::story::Story;
 use super::target::Server;
 
-/// The longest that a request or its answer is under way. A process that is alone starts later than this after the one
-/// before it ended: what that one had sent has arrived.
+/// The longest that a request or its answer is under way.
 pub const LONGEST_WAY: Duration = Duration::from_millis(1500);
 /// How long a call to Kubernetes takes that gets no answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,6 +66,8 @@ pub struct Replica {
     pub dead: bool,
     /// It is told to end.
     pub leaves: bool,
+    /// Calls that have been sent and have not arrived.
+    pub under_way: u32,
 }
 
 /// A death: at the call of this number, before or after it is done.
@@ -305,10 +306,13 @@ impl Line {
             self.die(what, "before").await;
         }
         let done = fault.is_none_or(|fault| fault.done);
-        let world = Arc::clone(&self.world);
+        let (world, replica) = (Arc::clone(&self.world), self.replica);
+        world.state().replicas[replica].under_way += 1;
         let arriving = tokio::spawn(async move {
             sleep(there).await;
-            done.then(|| happen(&mut world.state()))
+            let mut state = world.state();
+            state.replicas[replica].under_way -= 1;
+            done.then(|| happen(&mut state))
         });
         let Ok(answer) = arriving.await else { return pending().await };
         self.world.news.notify_waiters();
