@@ -118,8 +118,8 @@ them would remove all resources in Teleport. */ -}}
 {{- toYaml (dict "crds" $chosen) -}}
 {{- end -}}
 
-{{- /* Rules of the Role that the program prints, in two parts: {"own": what the operator needs for itself, "watched": what it
-needs where the objects are}. Of the kinds, those chosen. */ -}}
+{{- /* Rules of the Role that the program prints, in parts: {"lease": what it needs to be chosen, "events": what it needs to
+tell, "watched": what else it needs where the objects are}. Of the kinds, those chosen. */ -}}
 {{- define "teleport-cluster.operator.rules" -}}
 {{- $plurals := list -}}
 {{- $group := "" -}}
@@ -127,11 +127,14 @@ needs where the objects are}. Of the kinds, those chosen. */ -}}
 {{- $group = .spec.group -}}
 {{- $plurals = concat $plurals (list .spec.names.plural (printf "%s/status" .spec.names.plural)) -}}
 {{- end -}}
-{{- $own := list -}}
+{{- $lease := list -}}
+{{- $events := list -}}
 {{- $watched := list -}}
 {{- range (.Files.Get "operator-role.yaml" | fromYaml).rules -}}
 {{- if eq (first .apiGroups) "coordination.k8s.io" -}}
-{{- $own = append $own . -}}
+{{- $lease = append $lease . -}}
+{{- else if eq (first .apiGroups) "events.k8s.io" -}}
+{{- $events = append $events . -}}
 {{- else if eq (first .apiGroups) $group -}}
 {{- $resources := list -}}
 {{- range .resources -}}
@@ -144,7 +147,7 @@ needs where the objects are}. Of the kinds, those chosen. */ -}}
 {{- $watched = append $watched . -}}
 {{- end -}}
 {{- end -}}
-{{- toYaml (dict "own" $own "watched" (concat $watched (default list (.Values.rbac).extraRules))) -}}
+{{- toYaml (dict "lease" $lease "events" $events "watched" (concat $watched (default list (.Values.rbac).extraRules))) -}}
 {{- end -}}
 
 {{- /* Checks of a definition in CEL, which Kubernetes knows since 1.25. */ -}}
