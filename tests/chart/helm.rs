@@ -99,7 +99,8 @@ pub fn documents(text: &str) -> Vec<Value> {
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }
 
-fn binary() -> &'static Path {
+/// The program.
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/build.sh");

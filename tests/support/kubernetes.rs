@@ -22,10 +22,13 @@ const TOKEN: &str = "admin-of-this-test";
 
 /// Every write stands in this file, beside the kubeconfig: one JSON object a line, without bodies.
 pub const AUDIT_LOG: &str = "audit.log";
+/// Of the service accounts of this namespace every read stands there, too.
+pub const AUDITED: &str = "teleport-iac";
 const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- {level: Metadata, userGroups: ['system:serviceaccounts:teleport-iac']}
 - {level: None, verbs: [get, list, watch]}
 - {level: Metadata}
 ";
