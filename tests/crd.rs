@@ -69,6 +69,9 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
+/// Kinds that have gained a scope, and its column, since somebody kept their official CRD.
+const YOUNGER_SCOPE: [&str; 1] = ["TeleportBotV1"];
+
 #[test]
 fn names_versions_and_columns_are_the_official_ones() {
     for (kind, official, ours) in pairs() {
@@ -81,7 +84,11 @@ fn names_versions_and_columns_are_the_official_ones() {
         let none = json!([]);
         let short = spec["names"].get("shortNames").unwrap_or(&none);
         assert_eq!(short, official["names"].get("shortNames").unwrap_or(&none), "{kind}");
-        assert_eq!(versions(&spec["versions"]), versions(&official["versions"]), "{kind}");
+        let (found, mut expected) = (versions(&spec["versions"]), versions(&official["versions"]));
+        if YOUNGER_SCOPE.contains(&kind.as_str()) {
+            expected[0][1] = json!([{"name": "scope", "type": "string", "jsonPath": ".scope"}]);
+        }
+        assert_eq!(found, expected, "{kind}");
         assert_eq!(
             ours["metadata"]["name"],
             json!(format!("{}.{}", text(&official["names"]["plural"]), text(&official["group"])))
