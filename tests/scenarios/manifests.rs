@@ -51,7 +51,7 @@ pub fn is_synced(manifest: &Value) -> bool {
 /// Kinds whose examples this server can't have, whatever its role lets the operator do, and the words of the refusal: its
 /// types are older than the kind, or it does not keep the kind; those with a scope are refused by an operator that has none.
 /// They are synced to the sandbox's own target instead. A refusal that goes away fails the tests.
-const UNKNOWN: [(&str, &str); 14] = [
+const UNKNOWN: [(&str, &str); 13] = [
     ("TeleportAccessGraphSettingsV1", "not implemented"),
     ("TeleportAppAuthConfigV1", "unknown service"),
     ("TeleportClassifierV1", "unknown service"),
@@ -65,11 +65,10 @@ const UNKNOWN: [(&str, &str); 14] = [
     ("TeleportScopedRoleV1", "operator is not"),
     ("TeleportScopedTokenV1", "operator is not"),
     ("TeleportSigstorePolicyV1", "unknown service"),
-    ("TeleportUIConfigV1", "not implemented"),
 ];
 
 /// Kinds that the official operator's role, which the server checks, does not cover.
-const DENIED: [&str; 15] = [
+const DENIED: [&str; 16] = [
     "TeleportClusterAuthPreferenceV2",
     "TeleportClusterMaintenanceConfigV1",
     "TeleportClusterNetworkingConfigV2",
@@ -84,6 +83,7 @@ const DENIED: [&str; 15] = [
     "TeleportServerInfoV1",
     "TeleportSessionRecordingConfigV2",
     "TeleportStaticHostUserV2",
+    "TeleportUIConfigV1",
     "TeleportVnetConfigV1",
 ];
 
