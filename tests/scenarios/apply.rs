@@ -17,14 +17,26 @@ use crate::world::{Object, World};
 const NO_OFFICIAL_JSON: &str = "login_rule";
 
 /// Differences that are as they should be, by kind, name and path: the value of a secret is not printed (another scenario
-/// looks at it), and the server's types are older than versions 8 and 9 of roles and keep such a role as version 7.
-const KNOWN: [(&str, &str, &str); 5] = [
+/// looks at it), the server's types are older than versions 8 and 9 of roles and keep such a role as version 7, and the
+/// server writes labels of its own: over our mark in the settings that keep none, and of what a Git server is of.
+const KNOWN: [(&str, &str, &str); 12] = [
     ("github", "github", "spec.client_secret"),
     ("oidc", "example-oidc", "spec.client_secret"),
     ("trusted_cluster", "root.example.com", "spec.token"),
     ("role", "orders-on-call", "version"),
     ("role", "orders-reviewer", "version"),
+    ("cluster_auth_preference", "cluster-auth-preference", ORIGIN.0),
+    ("cluster_auth_preference", "cluster-auth-preference", ORIGIN.1),
+    ("cluster_networking_config", "cluster-networking-config", ORIGIN.0),
+    ("cluster_networking_config", "cluster-networking-config", ORIGIN.1),
+    ("session_recording_config", "session-recording-config", ORIGIN.0),
+    ("session_recording_config", "session-recording-config", ORIGIN.1),
+    ("git_server", "example-on-github", "metadata.labels[\"teleport.internal/github-org\"]"),
 ];
+
+/// Our mark, as messages and as the server's JSON have it.
+const ORIGIN: (&str, &str) =
+    ("metadata.labels[\"teleport.dev/origin\"]", "metadata.labels.teleport.dev/origin");
 
 /// A bot has a user and a role of its own.
 const MADE_BY_THE_SERVER: [(&str, &str); 2] =
