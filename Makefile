@@ -19,9 +19,9 @@ FUZZ_SECONDS ?= 60
 # `export` stands apart, because it succeeds even when the command in its value does not.
 KUBERNETES = KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/peers/build.sh kubernetes)}"; export KUBEBUILDER_ASSETS
 PROTOS = "$$(tests/peers/build.sh teleport)/teleport-protos" \
-	-mappings mappings/teleport -newer proto/teleport/newer -additions proto/teleport/additions -out proto/teleport/official
+	-mappings mappings/teleport -newer proto/teleport/newer -additions proto/teleport/additions -out proto/teleport/official -younger proto/teleport/younger.toml
 CHART = charts/teleport-operator
-GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --schemas mappings --chart $(CHART)
+GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --younger proto/teleport/younger.toml --schemas mappings --chart $(CHART)
 # As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
 GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \
 	GOPROXY="$$(go env GOPROXY | sed -E 's/[,|]direct$$//')" go -C tests/peers/teleport

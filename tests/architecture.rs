@@ -184,6 +184,8 @@ fn words() -> BTreeSet<String> {
         words.extend(kubernetes.short_names.iter().cloned());
         words.insert(kind.resource.message.full_name().to_owned());
         words.extend(kind.constants.iter().filter(|c| c.json != "version").map(|c| c.value.clone()));
+        let sub_kinds = kind.resource.sub_kinds.iter().flat_map(|sub_kinds| &sub_kinds.of);
+        words.extend(sub_kinds.map(|(.., sub_kind)| sub_kind.clone()));
         let calls = &kind.resource.calls;
         let all = [&calls.get, &calls.list, &calls.create, &calls.update, &calls.upsert, &calls.delete];
         for call in all.into_iter().flatten() {

@@ -9,6 +9,7 @@ use teleport_operator::cli::choose::Choice;
 use teleport_operator::cli::rbac::Side;
 use teleport_operator::cli::{crds, docs, rbac};
 use teleport_operator::mapping::json_schema::json_schemas;
+use teleport_operator::mapping::repr::Json;
 use teleport_operator::mapping::{self, plan::Target};
 use teleport_operator::translate::desired;
 
@@ -24,6 +25,7 @@ fn made(dir: &Path, check: bool) -> docs::Args {
     docs::Args {
         dir: Some(dir.join("docs")),
         examples: Some(root().join("examples/teleport")),
+        younger: Some(root().join("proto/teleport/younger.toml")),
         schemas: Some(dir.join("mappings")),
         chart: None,
         check,
@@ -63,6 +65,58 @@ fn what_is_not_current_is_named() {
     assert_eq!(said.lines().count(), 2, "{said}");
 }
 
+/// Lines that say something, by mapping.
+fn lines() -> BTreeMap<String, usize> {
+    let count = |text: &str| {
+        let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        text.lines().filter(says).count()
+    };
+    mapping::embedded_sources().iter().map(|source| (source.stem().to_owned(), count(&source.text))).collect()
+}
+
+#[test]
+fn mappings_are_short() {
+    /// One message stands for five versions of a role, each with a Kubernetes kind of its own.
+    const MORE: &str = "role";
+    let (lines, target) = (lines(), target());
+    let mut long = Vec::new();
+    for kind in &target.kinds {
+        let resource = &kind.resource;
+        let limit = match resource.shapes.root().json {
+            Json::Proto => 15,
+            Json::Go => 30,
+        };
+        let found = lines[&resource.name];
+        if found > limit && resource.name != MORE {
+            long.push(format!("{}: {found} lines, and {limit} must do", resource.name));
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+    let index = fs::read_to_string(root().join("docs/kinds.md")).expect("the list of kinds");
+    for kind in &target.kinds {
+        let name = &kind.resource.name;
+        let row = format!("| `{name}` | {} |", lines[name]);
+        assert!(index.contains(&row), "docs/kinds.md has no row {row}");
+    }
+}
+
+#[test]
+fn pages_say_what_older_servers_lack_and_why_a_kind_is_left_out() {
+    let pages = |name: &str| fs::read_to_string(root().join("docs").join(name)).expect("a page");
+    let (mut newer, mut new) = (0, 0);
+    for kind in &target().kinds {
+        let page = pages(&format!("kinds/{}", teleport_operator::docs::file_name(kind)));
+        newer += page.lines().filter(|line| line.starts_with("| `") && line.contains("*newer*")).count();
+        new += usize::from(page.contains("does not have it yet"));
+    }
+    assert!(newer > 60 && new > 6, "{newer} fields and {new} kinds came later");
+    let index = pages("kinds.md");
+    assert!(target().absent.len() > 1);
+    for (kind, why) in target().absent {
+        assert!(index.contains(&format!("| `{kind}` | {why} |")), "{kind}");
+    }
+}
+
 #[test]
 fn a_page_has_all_fields_of_its_kind() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -79,6 +133,8 @@ fn a_page_has_all_fields_of_its_kind() {
             assert!(page.contains(&format!("| `{path}` |")), "{}: {path}", kind.kubernetes.kind);
         }
         assert!(page.contains("## Example\n"), "{}", kind.kubernetes.kind);
+        // What became of the resource when its object goes, and where nothing does, that.
+        assert!(page.contains("| Deleting it | "), "{}", kind.kubernetes.kind);
     }
 }
 

@@ -63,6 +63,10 @@ impl<'a> Maker<'a> {
                 field.set(&mut message, Value::String(constant.value.clone()));
             }
         }
+        let sub_kinds = self.kind.resource.sub_kinds.as_ref();
+        if let Some((sub_kinds, follows)) = sub_kinds.and_then(|s| Some((s, s.of(&message)?.to_owned()))) {
+            sub_kinds.field.set(&mut message, Value::String(follows));
+        }
         if let Some((field, value)) = &self.kind.resource.metadata.namespace {
             field.set(&mut message, Value::String(value.clone()));
         }

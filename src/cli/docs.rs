@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::manifest;
 use crate::diagnostic::Source;
-use crate::docs::{file_name, index, page, values};
+use crate::docs::{Younger, file_name, index, page, values};
 use crate::mapping::json_schema::json_schemas;
 use crate::mapping::plan::{Kind, Target};
 
@@ -31,6 +31,9 @@ pub struct Args {
     /// Take the pages' examples from the manifests in this folder
     #[arg(long, value_name = "DIR", requires = "dir")]
     pub examples: Option<PathBuf>,
+    /// Note on the pages what an older version of the interface does not have, from this list
+    #[arg(long, value_name = "FILE", requires = "dir")]
+    pub younger: Option<PathBuf>,
     /// Write JSON Schemas of mapping files, for editors, into this folder
     #[arg(long, value_name = "DIR")]
     pub schemas: Option<PathBuf>,
@@ -49,7 +52,8 @@ pub struct Args {
 pub fn run(args: &Args, target: &Target, mappings: &[Source], out: &mut impl Write) -> io::Result<bool> {
     let mut files = BTreeMap::new();
     if let Some(dir) = &args.dir {
-        files.extend(pages(dir, args.examples.as_deref(), target, mappings)?);
+        let younger = args.younger.as_deref().map(younger).transpose()?.unwrap_or_default();
+        files.extend(pages(dir, args.examples.as_deref(), &younger, target, mappings)?);
     }
     if let Some(dir) = &args.schemas {
         for (name, schema) in json_schemas() {
@@ -70,9 +74,15 @@ pub fn run(args: &Args, target: &Target, mappings: &[Source], out: &mut impl Wri
     Ok(wrong.is_empty())
 }
 
+fn younger(path: &Path) -> io::Result<Younger> {
+    let text = fs::read_to_string(path)?;
+    Younger::parse(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 fn pages(
     dir: &Path,
     examples: Option<&Path>,
+    younger: &Younger,
     target: &Target,
     mappings: &[Source],
 ) -> io::Result<BTreeMap<PathBuf, String>> {
@@ -81,7 +91,7 @@ fn pages(
     for kind in &target.kinds {
         let mapping = mappings.iter().rev().find(|source| source.stem() == kind.resource.name);
         let example = examples.iter().find(|example| is_of(kind, target, example));
-        let text = page(target, kind, mapping, example.map(|example| example.source.text.as_str()));
+        let text = page(target, kind, mapping, example.map(|example| example.source.text.as_str()), younger);
         files.insert(dir.join(PAGES).join(file_name(kind)), text);
     }
     Ok(files)

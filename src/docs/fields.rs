@@ -8,7 +8,10 @@ use crate::mapping::repr::{Choice, Form, Json, Repr, TAG};
 use crate::schema::FieldPath;
 use crate::translate::repr::accepts;
 
-use super::{code, codes};
+use super::{Younger, code, codes};
+
+/// The note of a field that came after the version that the list of younger ones is about.
+pub(super) const NEWER: &str = "*newer*";
 
 /// The fields of a specification.
 #[derive(Debug, Default)]
@@ -19,8 +22,8 @@ pub(super) struct Fields {
     pub omitted: Vec<(String, bool)>,
 }
 
-pub(super) fn fields(resource: &Resource) -> Fields {
-    let mut walk = Walk { resource, open: Vec::new(), fields: Fields::default() };
+pub(super) fn fields(resource: &Resource, younger: &Younger) -> Fields {
+    let mut walk = Walk { resource, younger, open: Vec::new(), fields: Fields::default() };
     let root = resource.shapes.root();
     let none = FieldPath::default();
     match &resource.spec {
@@ -41,6 +44,7 @@ pub(super) fn fields(resource: &Resource) -> Fields {
 
 struct Walk<'a> {
     resource: &'a Resource,
+    younger: &'a Younger,
     /// Messages on the way down, with their paths, to see one that contains itself.
     open: Vec<(ShapeId, String)>,
     fields: Fields,
@@ -69,7 +73,8 @@ impl Walk<'_> {
             return;
         }
         let (type_, takes) = self.described(member);
-        self.fields.rows.push([code(&path), type_, takes, notes(member, is_kept)]);
+        let is_newer = member.path.fields().iter().any(|field| self.younger.has_field(field));
+        self.fields.rows.push([code(&path), type_, takes, notes(member, is_kept, is_newer)]);
         let below = format!("{path}{each}");
         match &member.value {
             Shape::Message(id) if !self.is_open(*id) => self.message(*id, &below, &way),
@@ -162,9 +167,10 @@ fn values(of: &EnumDescriptor) -> impl Iterator<Item = (String, i32)> {
     of.values().map(|value| (value.name().to_owned(), value.number()))
 }
 
-fn notes(member: &Member, is_kept: bool) -> String {
+fn notes(member: &Member, is_kept: bool, is_newer: bool) -> String {
     let rules = &member.rules;
     let notes = [
+        (is_newer, NEWER),
         (rules.fixed, "part of what identifies the resource: it can't be changed"),
         (rules.secret, "secret: itself, or `secret://NAME/KEY` for the key of a Secret"),
         (rules.server, "set by the server"),

@@ -4,10 +4,12 @@ mod fields;
 mod index;
 mod page;
 mod values;
+mod younger;
 
 pub use index::index;
 pub use page::page;
 pub use values::values;
+pub use younger::Younger;
 
 use crate::mapping::plan::Kind;
 

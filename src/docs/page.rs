@@ -2,13 +2,20 @@
 use crate::diagnostic::Source;
 use crate::mapping::plan::{Call, Kind, Target};
 
-use super::fields::{Fields, fields};
-use super::{GENERATED, code, codes, fenced, table};
+use super::fields::{Fields, NEWER, fields};
+use super::{GENERATED, Younger, code, codes, fenced, table};
 
-/// The page of a kind. `mapping` is the file that it comes from, `example` a manifest; what is absent is left out.
-pub fn page(target: &Target, kind: &Kind, mapping: Option<&Source>, example: Option<&str>) -> String {
+/// The page of a kind. `mapping` is the file that it comes from, `example` a manifest, `younger` what an older interface
+/// lacks; what is absent is left out.
+pub fn page(
+    target: &Target,
+    kind: &Kind,
+    mapping: Option<&Source>,
+    example: Option<&str>,
+    younger: &Younger,
+) -> String {
     let mut page = format!("{GENERATED}# {}\n\n", kind.kubernetes.kind);
-    page += &introduction(target, kind);
+    page += &introduction(target, kind, younger);
     page += &table(["", ""], &facts(target, kind, mapping));
     if let Some(example) = example {
         page += &format!("## Example\n\n{}", fenced("yaml", example));
@@ -17,11 +24,11 @@ pub fn page(target: &Target, kind: &Kind, mapping: Option<&Source>, example: Opt
         "## Calls\n\nWhere there are several, the next is tried when the server has none of that name.\n\n{}",
         calls(kind)
     );
-    page += &specification(&fields(&kind.resource));
+    page += &specification(&fields(&kind.resource, younger), younger);
     page
 }
 
-fn introduction(target: &Target, kind: &Kind) -> String {
+fn introduction(target: &Target, kind: &Kind, younger: &Younger) -> String {
     let resource = &kind.resource;
     let constants: Vec<String> =
         kind.constants.iter().map(|constant| format!("{} `{}`", constant.json, constant.value)).collect();
@@ -45,6 +52,12 @@ fn introduction(target: &Target, kind: &Kind) -> String {
     }
     if resource.unmarked {
         text += "It keeps no mark of its owner: the object takes it as it is, whoever wrote it before.\n";
+    }
+    if younger.has(&resource.message) {
+        text += &format!(
+            "Version {} of the interface does not have it yet: it takes a newer server.\n",
+            younger.version
+        );
     }
     text += "\n";
     text
@@ -95,8 +108,15 @@ fn calls(kind: &Kind) -> String {
     table(["To", "Call"], &rows)
 }
 
-fn specification(fields: &Fields) -> String {
-    let mut text = format!("## Fields\n\n{}", table(["Path", "Type", "Takes", "Notes"], &fields.rows));
+fn specification(fields: &Fields, younger: &Younger) -> String {
+    let mut text = "## Fields\n\n".to_owned();
+    if fields.rows.iter().any(|[.., notes]| notes.contains(NEWER)) {
+        text += &format!(
+            "What is called *newer* came after version {} of the interface: a server of that version drops it.\n\n",
+            younger.version
+        );
+    }
+    text += &table(["Path", "Type", "Takes", "Notes"], &fields.rows);
     if !fields.omitted.is_empty() {
         text += "These fields of the resource are no part of the custom resource:\n\n";
         for (path, is_kept) in &fields.omitted {

@@ -44,6 +44,22 @@ pub(super) fn resolve(
     kinds.iter().filter_map(|node| build.kind(node.table()?, &resource)).collect()
 }
 
+/// A member of the root that no custom resource can say is the server's own, such as a status.
+fn mark_servers(shapes: &mut Shapes, spec: &Spec, root: &[String], metadata: &Metadata) {
+    let of_spec = match spec {
+        Spec::Member(name) => std::slice::from_ref(name),
+        Spec::Root(names) => names,
+    };
+    for member in &mut shapes.0[0].members {
+        let is_said = of_spec.contains(&member.json) || root.contains(&member.json);
+        let is_ours = member.json == metadata.json || CONSTANTS.contains(&member.json.as_str());
+        member.rules.server |= !is_said && !is_ours;
+    }
+}
+
+/// The members of the root that hold constants.
+const CONSTANTS: [&str; 3] = ["kind", "sub_kind", "version"];
+
 struct Build<'a> {
     document: &'a Document,
     context: &'a Context<'a>,
@@ -62,7 +78,7 @@ impl Build<'_> {
         for problem in resolved.problems {
             self.report(problem, table);
         }
-        let shapes = resolved.shapes;
+        let mut shapes = resolved.shapes;
         self.check_sub_kind(table, &shapes);
         let sub_kinds = self.sub_kinds(table, &shapes);
         let preserve = self.preserve(fields, &shapes);
@@ -93,6 +109,7 @@ impl Build<'_> {
         .calls(self.document.table.table("rpc"));
         let name = self.document.source.stem().to_owned();
         let (spec, metadata) = (spec?, metadata?);
+        mark_servers(&mut shapes, &spec, &root, &metadata);
         Some(Resource {
             name,
             message,
@@ -357,6 +374,7 @@ impl Build<'_> {
         let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
         let short_names = match table.get("short-names") {
             Some(_) => table.texts("short-names").into_iter().map(|text| text.text).collect(),
+            None if plural == singular => vec![short(&singular)],
             None => vec![short(&singular), short(&plural)],
         };
         let mut versions: Vec<_> = table.texts("versions").into_iter().map(|text| text.text).collect();
@@ -419,8 +437,8 @@ impl Build<'_> {
     fn constants(&mut self, kubernetes: &Table, resource: &Resource) -> Vec<Constant> {
         let table = self.document.table.table("resource");
         let version = kubernetes.text("version").or_else(|| table.text("version"));
-        let said = [("kind", table.text("kind")), ("sub_kind", table.text("sub-kind")), ("version", version)];
-        let constants = said.into_iter().filter_map(|(json, text)| {
+        let said = CONSTANTS.into_iter().zip([table.text("kind"), table.text("sub-kind"), version]);
+        let constants = said.filter_map(|(json, text)| {
             let field = resource.shapes.root().member(json).map(|member| member.path.clone());
             Some(Constant { json: json.to_owned(), value: text?.text, field })
         });

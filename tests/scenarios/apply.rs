@@ -10,21 +10,33 @@ use teleport_operator::mapping::plan::Target;
 use teleport_operator::translate::compare::differences;
 
 use crate::control::Stored;
-use crate::manifests::{examples, is_synced, refusal};
+use crate::manifests::{examples, is_synced, official_refusal, refusal};
 use crate::world::{Object, World};
 
 /// The server has only its message: no package of the API has the JSON that people see. Messages are compared, too.
 const NO_OFFICIAL_JSON: &str = "login_rule";
 
 /// Differences that are as they should be, by kind, name and path: the value of a secret is not printed (another scenario
-/// looks at it), and the server's types are older than versions 8 and 9 of roles and keep such a role as version 7.
-const KNOWN: [(&str, &str, &str); 5] = [
+/// looks at it), the server's types are older than versions 8 and 9 of roles and keep such a role as version 7, and the
+/// server writes labels of its own: over our mark in the settings that keep none, and of what a Git server is of.
+const KNOWN: [(&str, &str, &str); 12] = [
     ("github", "github", "spec.client_secret"),
     ("oidc", "example-oidc", "spec.client_secret"),
     ("trusted_cluster", "root.example.com", "spec.token"),
     ("role", "orders-on-call", "version"),
     ("role", "orders-reviewer", "version"),
+    ("cluster_auth_preference", "cluster-auth-preference", ORIGIN.0),
+    ("cluster_auth_preference", "cluster-auth-preference", ORIGIN.1),
+    ("cluster_networking_config", "cluster-networking-config", ORIGIN.0),
+    ("cluster_networking_config", "cluster-networking-config", ORIGIN.1),
+    ("session_recording_config", "session-recording-config", ORIGIN.0),
+    ("session_recording_config", "session-recording-config", ORIGIN.1),
+    ("git_server", "example-on-github", "metadata.labels[\"teleport.internal/github-org\"]"),
 ];
+
+/// Our mark, as messages and as the server's JSON have it.
+const ORIGIN: (&str, &str) =
+    ("metadata.labels[\"teleport.dev/origin\"]", "metadata.labels.teleport.dev/origin");
 
 /// A bot has a user and a role of its own.
 const MADE_BY_THE_SERVER: [(&str, &str); 2] =
@@ -59,16 +71,21 @@ fn missing(path: &str, expected: &Value, found: &Value) -> Vec<String> {
     }
 }
 
-fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
-    let world = World::new(namespace);
-    let mut wanted = names(&world);
+/// The words with which a kind is refused, if it is.
+type Refusal = fn(&Value) -> Option<&'static str>;
+
+/// Applies all examples, and looks at each as Teleport keeps it; then all go.
+fn apply(world: &World, refusal: Refusal, arrange: impl FnOnce(&mut Vec<Value>)) {
+    let before = names(world);
+    let mut wanted = before.clone();
     let mut documents = examples();
     arrange(&mut documents);
     world.apply_all(&documents);
     documents.retain(is_synced);
     world.until("all examples are Ready, or refused as they must be", || {
         let all = world.all();
-        (all.len() == documents.len() && all.iter().all(is_as_expected)).then_some(())
+        (all.len() == documents.len() && all.iter().all(|object| is_as_expected(object, refusal)))
+            .then_some(())
     });
     documents.retain(|document| refusal(&document["kind"]).is_none());
     let synced = documents.len();
@@ -78,12 +95,20 @@ fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
     assert_eq!((printed.len(), sent.len()), (synced, synced));
     let target = mapping::embedded().expect("the embedded mappings are sound");
     let dump = world.target.dump();
+    let mut wrongs = Vec::new();
     for (printed, sent) in printed.iter().zip(&sent) {
         let (kind, name) = (text(&printed["kind"]), text(&printed["metadata"]["name"]));
         // A member of a list is stored under both names.
-        let stored = dump[kind].iter().find(|(stored, _)| stored.rsplit('/').next() == Some(name));
-        let (stored, live) = stored.unwrap_or_else(|| panic!("no {kind} {name} in the store"));
-        wanted.get_mut(kind).expect("a kind").insert(stored.clone());
+        let of_kind = dump.get(kind).into_iter().flatten();
+        let stored = of_kind.clone().find(|(stored, _)| stored.rsplit('/').next() == Some(name));
+        let Some((stored, live)) = stored else {
+            wrongs.push(format!(
+                "no {kind} {name} in the store, but {:?}",
+                of_kind.map(|(n, _)| n).collect::<Vec<_>>()
+            ));
+            continue;
+        };
+        wanted.entry(kind.to_owned()).or_default().insert(stored.clone());
         let mut wrong = changed(&target, sent, live);
         if kind != NO_OFFICIAL_JSON {
             wrong.extend(missing("", printed, &live.json));
@@ -91,16 +116,31 @@ fn apply(namespace: &str, arrange: impl FnOnce(&mut Vec<Value>)) {
         let known = KNOWN.iter().filter(|(of, named, _)| (*of, *named) == (kind, name));
         let known: Vec<_> = known.map(|(.., path)| *path).collect();
         wrong.retain(|wrong| !known.iter().any(|known| wrong.split(':').next() == Some(known)));
-        assert!(wrong.is_empty(), "{kind} {name}: {wrong:#?}");
+        wrongs.extend(wrong.into_iter().map(|wrong| format!("{kind} {name}: {wrong}")));
     }
+    assert!(wrongs.is_empty(), "{wrongs:#?}");
     for (kind, name) in MADE_BY_THE_SERVER {
         wanted.get_mut(kind).expect("a kind").insert(name.to_owned());
     }
-    assert_eq!(names(&world), wanted, "nothing else is there");
+    assert_eq!(names(world), wanted, "nothing else is there");
+
+    world.delete_all(&documents);
+    for document in &documents {
+        world.until_gone(text(&document["kind"]), text(&document["metadata"]["name"]));
+    }
+    assert_eq!(names(world), before, "all went, and what can't go stays");
+}
+
+/// A world in which the operator may do what it says itself that it needs for all kinds.
+fn world(namespace: &str) -> World {
+    let mut world = World::without_operator(namespace);
+    world.allow_all_kinds();
+    world.run(&[]);
+    world
 }
 
 /// Ready, or refused in the words in which it has to be: by the server, or for its scope.
-fn is_as_expected(object: &Object) -> bool {
+fn is_as_expected(object: &Object, refusal: Refusal) -> bool {
     let Some(words) = refusal(&object.0["kind"]) else { return object.is_ready() };
     let (condition, expected) = match object.0["scope"].is_string() {
         true => ("ValidScope", "NonMatchingScope"),
@@ -124,17 +164,22 @@ fn changed(target: &Target, sent: &Value, live: &Stored) -> Vec<String> {
 
 #[test]
 fn examples_become_ready_in_the_order_of_their_files() {
-    apply("apply", |_| {});
+    apply(&world("apply"), refusal, |_| {});
+}
+
+#[test]
+fn the_official_role_lets_in_what_the_official_operator_syncs() {
+    apply(&World::new("apply-official"), official_refusal, |_| {});
 }
 
 #[test]
 fn examples_become_ready_in_reverse() {
-    apply("apply-reversed", |documents| documents.reverse());
+    apply(&world("apply-reversed"), refusal, |documents| documents.reverse());
 }
 
 #[test]
 fn examples_become_ready_shuffled() {
     // By the end of their text: an order that has nothing to do with kinds.
     let key = |document: &Value| document.to_string().chars().rev().collect::<String>();
-    apply("apply-shuffled", |documents| documents.sort_by_key(key));
+    apply(&world("apply-shuffled"), refusal, |documents| documents.sort_by_key(key));
 }

@@ -36,3 +36,4 @@ mod sandbox;
 mod scopes;
 mod secrets;
 mod stream;
+mod unknown;

@@ -16,6 +16,7 @@ const LIST_ROLES: &str = "/proto.AuthService/ListRoles";
 /// A world with all examples that the server takes in sync, scanned each second.
 fn world(namespace: &str) -> (World, Vec<Value>) {
     let mut world = World::without_operator(namespace);
+    world.allow_all_kinds();
     world.run(&["--sync-period", "1s"]);
     let mut examples = examples();
     examples.retain(|example| refusal(&example["kind"]).is_none());

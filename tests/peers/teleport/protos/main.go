@@ -1,10 +1,10 @@
 // Command teleport-protos prints the part of Teleport's API that the mappings reach as `.proto` files.
 //
 //	teleport-protos -mappings mappings/teleport -newer proto/teleport/newer \
-//	    -additions proto/teleport/additions -out proto/teleport/official [-check]
+//	    -additions proto/teleport/additions -out proto/teleport/official [-younger proto/teleport/younger.toml] [-check]
 //
 // It takes every official fact from the Go API module that it is linked with, never from the network, and writes
-// nothing but `.proto` files below -out. What is younger than the module lies as source in -newer and shadows the
+// nothing but `.proto` files below -out and the list -younger. What is younger than the module lies as source in -newer and shadows the
 // official file of the same import path; what younger versions only added to an official file lies in -additions.
 package main
 
@@ -28,6 +28,7 @@ func command(args []string, stderr io.Writer) int {
 	newer := flags.String("newer", "", "`folder` of .proto sources, by import path, that are younger than the API module")
 	additions := flags.String("additions", "", "`folder` of .proto sources, by import path, that add to the API module's files; optional")
 	out := flags.String("out", "", "`folder` to print into, by import path")
+	list := flags.String("younger", "", "`file` to list in what the API module does not have; optional")
 	check := flags.Bool("check", false, "write nothing; fail if -out is not what would be printed")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -40,21 +41,26 @@ func command(args []string, stderr io.Writer) int {
 		flags.Usage()
 		return 2
 	}
-	if err := run(folders{*mappings, *newer, *additions, *out}, *check); err != nil {
+	if err := run(folders{*mappings, *newer, *additions, *out, *list}, *check); err != nil {
 		fmt.Fprintln(stderr, "teleport-protos:", err)
 		return 1
 	}
 	return 0
 }
 
-// folders are where everything lies; additions may be empty.
-type folders struct{ mappings, newer, additions, out string }
+// folders are where everything lies; additions and younger may be empty.
+type folders struct{ mappings, newer, additions, out, younger string }
 
 // run prints what the mappings reach into out, or with check compares it to what lies there.
 func run(in folders, check bool) error {
-	files, err := generate(in)
+	files, list, err := generate(in)
 	if err != nil {
 		return err
+	}
+	if in.younger != "" {
+		if err := keep(in.younger, list, check); err != nil {
+			return err
+		}
 	}
 	changes, err := compare(in.out, files)
 	if err != nil {
@@ -66,41 +72,45 @@ func run(in folders, check bool) error {
 	return apply(in.out, files, changes)
 }
 
-// generate returns the text of every official file that the mappings reach, by import path.
-func generate(in folders) (map[string]string, error) {
+// generate returns the text of every official file that the mappings reach, by import path, and the list of what is
+// younger than the module.
+func generate(in folders) (map[string]string, string, error) {
 	roots, err := readRoots(in.mappings)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	official, err := officialFiles()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	additions := sources{}
 	if in.additions != "" {
 		if additions, err = readProtos(in.additions); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
+	base := official
 	if official, err = add(official, additions); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	newer, err := readProtos(in.newer)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for path := range additions {
 		if _, shadowed := newer[path]; shadowed {
-			return nil, fmt.Errorf("%s: both added to and shadowed by a newer file: put it all in the newer one", path)
+			return nil, "", fmt.Errorf("%s: both added to and shadowed by a newer file: put it all in the newer one", path)
 		}
 	}
 	linked, err := link(newer, official)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	reached, err := reach(roots, linked, newer)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return printFiles(prune(official, reached, linked), reached.sources(), additions)
+	list := younger(base, linked, newer, additions)
+	files, err := printFiles(prune(official, reached, linked), reached.sources(), additions)
+	return files, list, err
 }
