@@ -178,9 +178,15 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     tasks.spawn(async move { prober.keep_reaching().await });
     tasks.spawn(crier.clone().follow_reach(client.reach().subscribe()));
     if let Some(session) = session {
-        let (joined, client) = (facts.require("joined"), client.clone());
-        // What the server can do is asked anew whenever it is reached, which is what a doubt comes to.
-        let renewed = Arc::new(move |_| client.reach().doubt());
+        let (joined, client, engine) = (facts.require("joined"), client.clone(), Arc::clone(&engine));
+        let renewed = move |other| {
+            // What the server can do is asked anew whenever it is reached, which is what a doubt comes to.
+            client.reach().doubt();
+            if other {
+                engine.allowed();
+            }
+        };
+        let renewed = Arc::new(renewed);
         tasks.spawn(crier.follow_session(session.standing(), joined, renewed));
     }
     tasks.spawn(follow(client.clone(), Arc::clone(&engine), reaching));

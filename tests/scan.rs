@@ -1,5 +1,6 @@
 //! The scan for drift over resources that a name alone does not identify: one of the same name elsewhere is another one.
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use teleport_operator::kube::object::{Key, Object};
 use teleport_operator::kube::watch::Event;
 use teleport_operator::mapping;
+use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::plan::{Kind, Resource, Target, Within};
 use teleport_operator::sync::decide::Failure;
 use teleport_operator::sync::engine::{Engine, Observer};
@@ -27,6 +29,8 @@ type Resources = Arc<Mutex<BTreeMap<String, DynamicMessage>>>;
 struct Remote {
     resources: Resources,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Whether writes are refused.
+    denies: Arc<AtomicBool>,
 }
 
 fn place(resource: &Resource, message: &DynamicMessage, name: &str) -> String {
@@ -73,6 +77,10 @@ impl ports::Remote for Remote {
         write: Write,
     ) -> Result<Option<DynamicMessage>, Failure> {
         let operation = write.operation();
+        if self.denies.load(Ordering::Relaxed) {
+            self.line("denied".to_owned());
+            return Err(Failure { class: Class::Denied, message: "access denied".to_owned() });
+        }
         let (Write::Create(mut message, _) | Write::Update(mut message, _)) = write else {
             panic!("nothing is deleted here")
         };
@@ -142,7 +150,8 @@ fn target() -> Arc<Target> {
 async fn one_of_the_same_name_in_another_scope_is_neither_drift_nor_in_its_place() {
     let target = target();
     let (resources, lines) = (Resources::default(), Arc::new(Mutex::new(Vec::new())));
-    let remote = Remote { resources: Arc::clone(&resources), lines: Arc::clone(&lines) };
+    let denies = Arc::default();
+    let remote = Remote { resources: Arc::clone(&resources), lines: Arc::clone(&lines), denies };
     let engine = Engine::new(Arc::clone(&target), Cluster, remote, Arc::new(Nobody));
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
@@ -174,4 +183,31 @@ async fn one_of_the_same_name_in_another_scope_is_neither_drift_nor_in_its_place
     assert_eq!(scanned().await, ["get /staging::shells", "create /staging::shells"], "one is not the other");
     stop.cancel();
     let _ = running.await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_denied_is_tried_when_we_may_be_allowed_more() {
+    let (lines, denies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
+    let (resources, refuses) = (Resources::default(), Arc::clone(&denies));
+    let remote = Remote { resources, lines: Arc::clone(&lines), denies: refuses };
+    let engine = Engine::new(target(), Cluster, remote, Arc::new(Nobody));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
+    engine.reachable();
+    let kind: Arc<str> = KIND.into();
+    engine.event(&kind, Some(NAMESPACE), Event::Restarted);
+    engine.event(&kind, Some(NAMESPACE), Event::Applied(object("shells", "/staging", false)));
+    engine.event(&kind, Some(NAMESPACE), Event::Synced);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let taken = || std::mem::take(&mut *lines.lock().expect("whole"));
+    assert_eq!(taken(), ["denied"], "and left alone for long");
+    denies.store(false, Ordering::Relaxed);
+    engine.allowed();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(taken(), ["create /staging::shells"]);
+    engine.allowed();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(taken(), [""; 0], "nothing waits any more");
+    stop.cancel();
+    running.await.expect("ends");
 }

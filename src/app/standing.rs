@@ -122,11 +122,10 @@ fn reach_news(before: &State, now: &State) -> Option<News> {
     }
 }
 
-/// Only what is new in kind: a renewal that went well, or another failure of the same kind, is none.
+/// Only what is new: a renewal that went well, or the same failure once more, is none.
 fn session_news(before: &Standing, now: &Standing) -> Option<News> {
-    let nature = |standing: &Standing| standing.trouble.as_ref().map(|trouble| trouble.nature);
     if let Some(trouble) = &now.trouble {
-        if nature(before) == Some(trouble.nature) {
+        if before.trouble.as_ref().is_some_and(|known| known.is_like(trouble)) {
             return None;
         }
         let reason = match (trouble.nature, &now.who) {
@@ -139,7 +138,7 @@ fn session_news(before: &Standing, now: &Standing) -> Option<News> {
     let who = now.who.as_ref()?;
     let same = before.who.as_ref().is_some_and(|known| known.user == who.user && known.roles == who.roles);
     let text = || who.summary();
-    match (same, nature(before)) {
+    match (same, &before.trouble) {
         (true, None) => None,
         _ => Some(News { warning: false, reason: "Joined", text: text() }),
     }
@@ -177,6 +176,12 @@ mod tests {
         assert_eq!(reason(&nobody, &nobody), None);
         assert_eq!(reason(&nobody, &refused), Some("NotJoined"));
         assert_eq!(reason(&refused, &refused), None);
+        let other = |text: &str| {
+            let trouble = Hardship { nature: Nature::Refused, text: text.to_owned() };
+            Standing { trouble: Some(trouble), ..Standing::default() }
+        };
+        assert_eq!(reason(&refused, &other("another")), Some("NotJoined"));
+        assert_eq!(reason(&other("it is 10:17"), &other("it is 10:18")), None);
         assert_eq!(reason(&refused, &joined), Some("Joined"));
         assert_eq!(reason(&joined, &joined), None);
         assert_eq!(reason(&joined, &standing(Some("other"), None)), Some("Joined"));

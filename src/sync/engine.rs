@@ -78,6 +78,8 @@ struct State {
     store: Store,
     /// Objects that have one early try when any write goes through.
     early: BTreeSet<Key>,
+    /// Objects that wait for a person, or for us to be allowed more.
+    slow: BTreeSet<Key>,
     /// Objects that wait for the target.
     unreachable: BTreeSet<Key>,
     /// How often the target was said to be reachable.
@@ -114,6 +116,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             queue: Queue::new(bounds),
             store: Store::default(),
             early: BTreeSet::new(),
+            slow: BTreeSet::new(),
             unreachable: BTreeSet::new(),
             reached: 0,
             reading: BTreeSet::new(),
@@ -194,6 +197,18 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         for (index, key) in (0u32..).zip(waiting) {
             let pause = retry::returned(state.store.failures(&key));
             state.queue.push_at(key, now + pause + SPREAD * index / count);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// We may be allowed other things than before: who was refused has its turn, spread over a second.
+    pub fn allowed(&self) {
+        let mut state = self.state();
+        let (waiting, now) = (std::mem::take(&mut state.slow), Instant::now());
+        let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX).max(1);
+        for (index, key) in (0u32..).zip(waiting) {
+            state.queue.push_at(key, now + SPREAD * index / count);
         }
         drop(state);
         self.wake.notify_one();
@@ -458,10 +473,14 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
                 state.queue.push_at(key.clone(), now + retry::backoff(memory.failures, luck(key)));
             }
         }
+        if finish.wake != Wake::Slow {
+            state.slow.remove(key);
+        }
         match finish.wake {
             Wake::Early => drop(state.early.insert(key.clone())),
             Wake::Reachable => drop(state.unreachable.insert(key.clone())),
-            Wake::Never | Wake::Slow | Wake::Backoff => {}
+            Wake::Slow => drop(state.slow.insert(key.clone())),
+            Wake::Never | Wake::Backoff => {}
         }
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
             state.flush_early(now);
@@ -497,6 +516,7 @@ impl State {
         }
         self.store.remember(&key, |memory| memory.failures = 0);
         self.early.remove(&key);
+        self.slow.remove(&key);
         self.unreachable.remove(&key);
         self.queue.push(key, lane, Instant::now());
     }
@@ -522,6 +542,7 @@ impl State {
         self.store.remove(key);
         self.queue.forget(key);
         self.early.remove(key);
+        self.slow.remove(key);
         self.unreachable.remove(key);
     }
 

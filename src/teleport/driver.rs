@@ -68,7 +68,7 @@ impl Driver {
                 self.last = None;
                 self.next = Instant::now() + schedule::LOOK_EVERY;
                 if let Some((identity, _)) = shared.current()
-                    && identity.check(OffsetDateTime::now_utc()).is_ok()
+                    && !identity.is_over(OffsetDateTime::now_utc())
                 {
                     shared.tell(|standing| {
                         standing.trouble.take_if(|trouble| trouble.nature == Nature::Refused);
@@ -128,7 +128,9 @@ impl Driver {
     /// Says what is in the way, once.
     fn trouble(&self, shared: &Shared, nature: Nature, text: String) {
         shared.tell(|standing| {
-            let known = standing.trouble.as_ref().is_some_and(|known| known.nature == nature);
+            let trouble = Hardship { nature, text };
+            let text = &trouble.text;
+            let known = standing.trouble.as_ref().is_some_and(|known| known.is_like(&trouble));
             match standing.who.as_ref().filter(|who| who.until > OffsetDateTime::now_utc()) {
                 _ if known => tracing::debug!(text, "still no new credentials"),
                 Some(who) => {
@@ -137,14 +139,14 @@ impl Driver {
                 }
                 None => tracing::warn!(text, "no credentials"),
             }
-            standing.trouble = Some(Hardship { nature, text });
+            standing.trouble = Some(trouble);
         });
     }
 
     /// Looks into what was reported: whether it is us who are refused, or nobody answers, or nothing is wrong.
     async fn check(&mut self, shared: &Shared) {
         let Some((identity, channel)) = shared.current() else { return };
-        if identity.check(OffsetDateTime::now_utc()).is_err() {
+        if identity.is_over(OffsetDateTime::now_utc()) {
             self.hurry();
             return;
         }
@@ -180,7 +182,8 @@ impl Driver {
             Nature::Locked => {
                 self.trouble(shared, Nature::Locked, error.explain(&self.refresher.seen));
                 shared.doubt.notify_one();
-                return schedule::pause(Nature::Locked, Stage::Asking, 1, luck());
+                self.unanswered += 1;
+                return schedule::pause(Nature::Locked, Stage::Asking, self.unanswered, luck());
             }
             Nature::Limited => {}
             Nature::Credentials | Nature::Refused => {

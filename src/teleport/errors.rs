@@ -72,6 +72,13 @@ pub enum Error {
         /// The role that should say which.
         role: String,
     },
+    /// What was just issued is over by this machine's clock.
+    Clock {
+        /// When it ends.
+        until: OffsetDateTime,
+        /// The time here.
+        now: OffsetDateTime,
+    },
     /// Whether the last renewal took place is not known.
     InDoubt,
     /// The bot's certificate ran out, and its token worked only once.
@@ -184,7 +191,21 @@ impl From<&Failure> for Error {
             _ => Nature::Refused,
         };
         let hint = if failure.is_before_tls() { Hint::Hopeless } else { Hint::None };
-        Self::Way { text: failure.to_string(), nature, hint }
+        let text = match failure {
+            Failure::Tls {
+                hop: Hop::Auth,
+                problem: Problem::Refused(AlertDescription::CertificateExpired),
+                ..
+            } => {
+                format!(
+                    "{}: our certificate has expired by the server's clock; if it was just issued, the clocks of both \
+                     machines differ: set them right",
+                    failure.what()
+                )
+            }
+            _ => failure.to_string(),
+        };
+        Self::Way { text, nature, hint }
     }
 }
 
@@ -339,6 +360,11 @@ impl Error {
                 "the bot may take on no role: `{role}` lists none under allow.impersonate.roles; give the bot the \
                  operator's role: tctl bots update {} --add-roles=operator",
                 role.strip_prefix("bot-").unwrap_or(role)
+            ),
+            Self::Clock { until, now } => format!(
+                "{address} issues a certificate until {}, and it is {} here: the clocks differ; set them right",
+                stamp(*until),
+                stamp(*now)
             ),
             Self::InDoubt => "the answer to the last renewal was lost, and Teleport locks a bot that shows an old \
                  certificate twice: it is not tried again; give a new token by --token and start anew, or join by the \
@@ -842,6 +868,12 @@ mod tests {
         assert!(Error::RanOut(at).explain(&seen()).contains("2026-11-25T23:00:00Z"));
         let broken = Error::Broken { step: Step::Renew, text: "reset by peer".to_owned() };
         assert!(broken.explain(&seen()).contains("teleport.example.com:443 broke (reset by peer)"));
+        let clock = Error::Clock { until: at, now: at + time::Duration::HOUR };
+        assert!(
+            clock
+                .explain(&seen())
+                .contains("until 2026-11-25T23:00:00Z, and it is 2026-11-26T00:00:00Z here")
+        );
         assert!(Error::InDoubt.explain(&seen()).contains("--token"));
     }
 

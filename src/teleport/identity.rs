@@ -174,6 +174,11 @@ impl Identity {
         self.about.until
     }
 
+    /// Whether its time is over. One that is not valid yet by this machine's clock may be so by the server's.
+    pub fn is_over(&self, now: OffsetDateTime) -> bool {
+        now > self.about.until
+    }
+
     /// Says whether it is valid at this time.
     ///
     /// # Errors

@@ -199,6 +199,10 @@ impl Refresher {
 
     /// A channel as this identity, once it has answered.
     async fn verified(&mut self, identity: &Identity) -> Result<Channel, Failed> {
+        let (until, now) = (identity.until(), OffsetDateTime::now_utc());
+        if identity.is_over(now) {
+            return Err(Error::Clock { until, now }.into());
+        }
         let channel = self.channel(identity)?;
         let pong = ping(&channel).await?;
         self.seen.version = Some(pong.version).filter(|version| !version.is_empty());
@@ -240,7 +244,7 @@ impl Refresher {
 
     /// A new certificate for the bot, by the gentlest means that there are.
     async fn update_bot(&mut self, joining: &Joining) -> Result<(), Failed> {
-        if let Some(bot) = self.bot.take_if(|bot| bot.identity.check(OffsetDateTime::now_utc()).is_err()) {
+        if let Some(bot) = self.bot.take_if(|bot| bot.identity.is_over(OffsetDateTime::now_utc())) {
             self.lost = Some(Error::RanOut(bot.identity.until()));
         }
         let Some(bot) = &self.bot else { return self.join(joining).await };

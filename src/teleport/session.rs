@@ -58,6 +58,14 @@ pub struct Hardship {
     pub text: String,
 }
 
+impl Hardship {
+    /// Whether it is the same trouble as another: numbers such as times may differ.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let story = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        self.nature == other.nature && story(&self.text) == story(&other.text)
+    }
+}
+
 /// What the handle and its task share.
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -160,14 +168,14 @@ impl Shared {
         let Some(current) = &state.current else {
             return trouble.map(|trouble| Err(Unreachable(trouble.text)));
         };
-        match current.identity.check(OffsetDateTime::now_utc()) {
-            Ok(()) => Some(Ok(current.link.clone())),
-            Err(error) => {
-                self.doubt.notify_one();
-                let why = trouble.map_or_else(|| error.to_string(), |trouble| trouble.text);
-                Some(Err(Unreachable(why)))
-            }
+        if !current.identity.is_over(OffsetDateTime::now_utc()) {
+            return Some(Ok(current.link.clone()));
         }
+        self.doubt.notify_one();
+        let over = || {
+            format!("our certificate ended at {}; a new one is asked for", stamp(current.identity.until()))
+        };
+        Some(Err(Unreachable(trouble.map_or_else(over, |trouble| trouble.text))))
     }
 
     /// The channel and the identity of the day.
