@@ -1,11 +1,19 @@
 //! What is read from outside, each as a function of any bytes: the fuzz targets call them, and so do property tests. None
 //! may panic, hang, or take what it likes of memory.
+use std::sync::OnceLock;
+
+use prost::Message;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use teleport_operator::teleport::address::{Address, Environment};
+use teleport_operator::teleport::certs::{About, Issued};
+use teleport_operator::teleport::errors::{Error, Seen, Step};
 use teleport_operator::teleport::identity::Identity;
+use teleport_operator::teleport::keys::KeyPair;
 use teleport_operator::teleport::pin::{self, Pin};
-use teleport_operator::teleport::ping::Ping;
+use teleport_operator::teleport::ping::{Ping, Suite};
+use teleport_operator::teleport::proto;
 use teleport_operator::teleport::route::{Route, Ways};
+use teleport_operator::teleport::token::Claims;
 use teleport_operator::teleport::trust::{self, Shown, Trust};
 use teleport_operator::teleport::upgrade;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -38,7 +46,7 @@ pub fn certificate(bytes: &[u8]) {
             let _ = verifier.verify_server_cert(&certificate, &[], &name, &[], now);
         }
     }
-    let _ = Shown::of(&certificate);
+    let _ = (Shown::of(&certificate), About::of(&certificate));
     if let Some(pin) = Pin::of(&certificate) {
         let time = time::OffsetDateTime::UNIX_EPOCH;
         let _ = pin::pinned(vec![certificate.into_owned()], &[pin], time);
@@ -50,6 +58,42 @@ pub fn identity(bytes: &[u8]) {
     match Identity::parse(bytes) {
         Ok(identity) => drop(format!("{identity:?}")),
         Err(error) => drop(error.to_string()),
+    }
+}
+
+/// The answer to a join, in each of its forms, up to the identity that is made of it.
+pub fn join_answer(bytes: &[u8]) {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    let key = KEY.get_or_init(|| KeyPair::generate(Suite::Balanced).expect("a key"));
+    let json = Issued::json(bytes).ok();
+    let certs = proto::Certs::decode(bytes).ok().and_then(|certs| Issued::certs(certs).ok());
+    let joined = proto::JoinResponse::decode(bytes).ok().and_then(|response| match response.answer? {
+        proto::Answer::Result(joined) => Issued::der(joined.bot?.certificates?).ok(),
+        _ => None,
+    });
+    for issued in [json, certs, joined].into_iter().flatten() {
+        // Nobody signs a certificate for this key.
+        assert!(Identity::issued(key, &issued).is_err());
+    }
+}
+
+/// The words of a server that refuses: whatever they are, one line comes of them, and not a long one.
+pub fn refusal(bytes: &[u8]) {
+    let Some((code, text)) = bytes.split_first() else { return };
+    let text = String::from_utf8_lossy(text);
+    let status = tonic::Status::new(tonic::Code::from_i32(i32::from(*code)), text);
+    for step in [Step::Join, Step::Renew, Step::Role, Step::Impersonate, Step::Ping, Step::Authorities] {
+        let error = Error::grpc(step, &status);
+        let line = error.explain(&Seen::default());
+        assert!(!line.contains('\n') && line.chars().count() < 2000, "{line}");
+        let _ = (error.nature(), error.is_unimplemented(), error.is_used_up(), error.is_generation());
+    }
+}
+
+/// The token of a service account.
+pub fn token(bytes: &[u8]) {
+    if let Some(claims) = Claims::of(&String::from_utf8_lossy(bytes)) {
+        let _ = claims.service_account();
     }
 }
 

@@ -2,7 +2,11 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod entries;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
+use prost::Message;
+use teleport_operator::teleport::proto;
 
 /// Bytes that look like an answer, more or less.
 fn answer() -> impl Strategy<Value = Vec<u8>> {
@@ -71,6 +75,9 @@ proptest! {
     fn no_certificate_is_too_broken(bytes in certificates()) {
         entries::certificate(&bytes);
         entries::identity(pem(&bytes).as_bytes());
+        for answer in answers(&bytes) {
+            entries::join_answer(&answer);
+        }
     }
 
     #[test]
@@ -78,12 +85,30 @@ proptest! {
         entries::address(text.as_bytes());
         entries::ping(text.as_bytes());
         entries::identity(text.as_bytes());
+        entries::join_answer(text.as_bytes());
+        entries::refusal(text.as_bytes());
+        entries::token(format!("a.{}.c", URL_SAFE_NO_PAD.encode(&text)).as_bytes());
     }
 }
 
+/// An identity file with this certificate as its own and as an authority.
 fn pem(certificate: &[u8]) -> String {
-    use base64::Engine;
-    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+    let text = STANDARD.encode(certificate);
     let key = rcgen::KeyPair::generate().expect("a key").serialize_pem();
-    format!("{key}-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    let certificate = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+    format!("{key}{certificate}{certificate}")
+}
+
+/// Answers to a join with this certificate, in each form.
+fn answers(certificate: &[u8]) -> [Vec<u8>; 3] {
+    let pem =
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(certificate));
+    let text = STANDARD.encode(&pem);
+    let json = format!(r#"{{"tls":"{text}","tls_ca_certs":["{text}","{text}"]}}"#);
+    let certs = proto::Certs { tls: pem.clone().into(), tls_authorities: vec![pem.into()] };
+    let certificates =
+        proto::Certificates { tls: certificate.to_vec(), tls_authorities: vec![certificate.to_vec()] };
+    let bot = proto::BotResult { certificates: Some(certificates) };
+    let answer = Some(proto::Answer::Result(proto::Joined { bot: Some(bot) }));
+    [json.into(), certs.encode_to_vec(), proto::JoinResponse { answer }.encode_to_vec()]
 }
