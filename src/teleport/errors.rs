@@ -408,7 +408,7 @@ enum Refusal {
 }
 
 /// Words of Teleport's and of those whose words it passes on, in lower case. The first that is there decides.
-const WORDS: [(&str, Refusal); 38] = [
+const WORDS: [(&str, Refusal); 39] = [
     ("cert generation mismatch", Refusal::Generation),
     ("is in force", Refusal::Locked),
     ("client version", Refusal::Version),
@@ -424,6 +424,7 @@ const WORDS: [(&str, Refusal); 38] = [
     ("requested join method", Refusal::OtherMethod),
     ("does not allow \"bot\" role", Refusal::NotForBots),
     ("does not allow role \"bot\"", Refusal::NotForBots),
+    ("does not allow role bot", Refusal::NotForBots),
     ("did not match any allow rules", Refusal::OtherServiceAccount),
     ("did not match any allow rule", Refusal::OtherServiceAccount),
     ("audience", Refusal::Audience),
@@ -495,6 +496,12 @@ impl Refusal {
             (Self::OtherServiceAccount, _) => format!(
                 "{token} allows other service accounts than `{account}`, which this operator runs as; add \
                  `service_account: \"{account}\"` to its spec.kubernetes.allow"
+            ),
+            (Self::Audience, _) if claims.audiences.iter().any(|audience| audience == cluster) => format!(
+                "this Teleport{} does not take the service account's token in {file} for the audience `{cluster}`: before \
+                 version 17, one whose type is in_cluster wants a token for the Kubernetes API itself; project one \
+                 without an audience",
+                version(seen)
             ),
             (Self::Audience, _) => format!(
                 "the service account's token in {file} is for the audience {}, and the cluster wants its own name, \

@@ -76,6 +76,9 @@ func (j *joining) admit(ctx context.Context, r *types.RegisterUsingTokenRequest,
 	}
 	method := string(token.GetJoinMethod())
 	entry.Method = method
+	if token.Spec.BotName != "" {
+		entry.User = botName(token.Spec.BotName)
+	}
 	switch token.GetJoinMethod() {
 	case types.JoinMethodToken:
 	case types.JoinMethodKubernetes:

@@ -64,7 +64,7 @@ func (s Server) Review(ctx context.Context, token string, audiences ...string) (
 	user := answer.Status.User
 	switch {
 	case answer.Status.Error != "":
-		return "", trace.AccessDenied("failed to validate the Kubernetes token\n\tkubernetes failed to validate token: %s", firstOf(answer.Status.Error))
+		return "", trace.AccessDenied("failed to validate the Kubernetes token\n\tkubernetes failed to validate token: %s", answer.Status.Error)
 	case !answer.Status.Authenticated:
 		return "", trace.AccessDenied("failed to validate the Kubernetes token\n\tkubernetes did not authenticate the token")
 	case !slices.Contains(user.Groups, accountsGroup):
@@ -73,16 +73,6 @@ func (s Server) Review(ctx context.Context, token string, audiences ...string) (
 		return "", trace.BadParameter("failed to validate the Kubernetes token\n\tlegacy SA tokens are not accepted as kubernetes version v1.37.2 supports bound tokens")
 	}
 	return user.Username, nil
-}
-
-// firstOf hides what the server says of a token beyond that it is bad: "[invalid bearer
-// token, ...]" is how several authenticators answer.
-func firstOf(text string) string {
-	text = string(bytes.TrimPrefix([]byte(text), []byte("[")))
-	if before, _, ok := bytes.Cut([]byte(text), []byte(",")); ok {
-		return string(before)
-	}
-	return text
 }
 
 func (s Server) ask(ctx context.Context, token string, audiences []string) (*review, error) {
