@@ -1,5 +1,6 @@
 //! What the engine adds to each pass: deciding that nothing is to be done, and standing in the queue.
 //! Must not hold assertions about time: it prints, people judge.
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -37,13 +38,13 @@ fn queueing(c: &mut Criterion) {
     let keys: Vec<Key> = (0..OBJECTS)
         .map(|n| Key::new(format!("Kind{}", n % KINDS), "default", format!("object-{n}")))
         .collect();
-    let bounds = Bounds { total: 32, kind: 8, background: 24 };
+    let bounds = Bounds { total: 32, kind: 8, background: 24, kinds: HashMap::new() };
     let now = Instant::now().into();
     let mut group = c.benchmark_group("queue");
     group.throughput(Throughput::Elements(OBJECTS.into()));
     group.bench_function("push, pop and end 10,000 objects of 10 kinds", |b| {
         b.iter_batched_ref(
-            || Queue::new(bounds),
+            || Queue::new(bounds.clone()),
             |queue| {
                 for key in &keys {
                     queue.push(key.clone(), Lane::Edit, now);

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::mapping::plan::{Kind, Role, Target};
 
 /// The rules of the Kubernetes Role: the objects of these kinds in its namespace, and what the operator itself needs there.
-pub fn kubernetes_rules(kinds: &[&Arc<Kind>]) -> Value {
+/// A ClusterRole lets it read the annotations of namespaces too, which a Role can't.
+pub fn kubernetes_rules(kinds: &[&Arc<Kind>], cluster: bool) -> Value {
     let mut plurals: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for kind in kinds {
         plurals.entry(&kind.kubernetes.group).or_default().insert(&kind.kubernetes.plural);
@@ -28,6 +29,11 @@ pub fn kubernetes_rules(kinds: &[&Arc<Kind>]) -> Value {
         json!({ "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "update"] }),
         json!({ "apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"] }),
     ]);
+    if cluster {
+        rules.push(
+            json!({ "apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"] }),
+        );
+    }
     rules.into()
 }
 

@@ -13,6 +13,7 @@ use futures::StreamExt as _;
 use kube::Client as Kubernetes;
 use prometheus_client::registry::Registry;
 use serde_json::json;
+use tokio::sync::oneshot;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -20,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::standing::Crier;
+use crate::kube::errors::Class;
 use crate::kube::events::{Events, Subject};
 use crate::kube::lease::{self, Claim};
 use crate::kube::watch::{self as kube_watch, Event, Lists};
-use crate::kube::{connect, secrets};
+use crate::kube::{connect, namespaces, secrets};
 use crate::mapping::plan::{Credentials, Kind, Target};
 use crate::ops::health::{Fact, Health};
 use crate::ops::metrics::Metrics;
@@ -32,7 +34,7 @@ use crate::sync::cluster::{RealCluster, api_resource};
 use crate::sync::engine::Engine;
 use crate::sync::feed;
 use crate::sync::remote::{RealFeed, RealRemote};
-use crate::sync::scan::scan;
+use crate::sync::scan;
 use crate::target::call;
 use crate::target::client::Client;
 use crate::target::connection::secure::Secure;
@@ -65,6 +67,8 @@ pub struct Config {
     pub lease: Option<(String, String)>,
     /// How often all resources are compared with what they should be.
     pub sync_period: Duration,
+    /// What else is said about syncing.
+    pub settings: crate::sync::settings::Settings,
     /// Where metrics are served (`:8080`; empty or `0`: nowhere).
     pub metrics: String,
     /// Where health is served.
@@ -104,7 +108,8 @@ type TheEngine = Engine<RealCluster, RealRemote>;
 /// # Errors
 /// When a part can't be built: a bad address, no access to Kubernetes. What fails later is tried again instead.
 pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -> Result<()> {
-    let Config { kubeconfig, context, namespaces, connect, lease, sync_period, metrics, health } = config;
+    let Config { kubeconfig, context, namespaces, connect, lease, sync_period, settings, metrics, health } =
+        config;
     let kubernetes = connect::client(kubeconfig.as_deref(), context.as_deref()).await?;
 
     let mut registry = Registry::with_prefix(NAME.replace('-', "_"));
@@ -129,7 +134,8 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let crier = Crier { events: events.clone(), myself: myself(&namespaces), metrics: counters.clone() };
     let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone());
     let remote = RealRemote::new(client.clone(), gate);
-    let engine: Arc<TheEngine> = Engine::new(Arc::clone(&target), cluster, remote, observer);
+    let engine: Arc<TheEngine> =
+        Engine::with_settings(Arc::clone(&target), cluster, remote, observer, settings);
 
     // Served before anything is reached: that nothing is reached yet is what they are asked for.
     let mut servers = JoinSet::new();
@@ -174,6 +180,13 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     for namespace in &namespaces {
         tasks.spawn(watch_secrets(kubernetes.clone(), namespace.clone(), lists, Arc::clone(&engine)));
     }
+    let mut heard = JoinSet::new();
+    for namespace in &namespaces {
+        let (told, hears) = oneshot::channel();
+        let engine = Arc::clone(&engine);
+        tasks.spawn(watch_namespace(kubernetes.clone(), namespace.clone(), lists, engine, told));
+        heard.spawn(hears);
+    }
     let prober = client.clone();
     tasks.spawn(async move { prober.keep_reaching().await });
     tasks.spawn(crier.clone().follow_reach(client.reach().subscribe()));
@@ -193,6 +206,8 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     tasks.spawn(synced(Arc::clone(&engine), namespaces.clone(), watching));
 
     election.won(&stop).await;
+    // Before anything is written: what namespaces say holds from the beginning.
+    stop.run_until_cancelled(heard.join_all()).await;
     tasks.spawn(scans(Arc::clone(&engine), sync_period));
     if target.stream.is_some() {
         let (engine, stream) = (Arc::clone(&engine), RealFeed(client.clone()));
@@ -352,6 +367,46 @@ async fn watch_secrets(
     }
 }
 
+/// Tells the engine what a namespace's annotations say, and at the first time, or where nobody may know, also `told`.
+async fn watch_namespace(
+    kubernetes: Kubernetes,
+    namespace: Option<String>,
+    lists: Lists,
+    engine: Arc<TheEngine>,
+    told: oneshot::Sender<()>,
+) {
+    /// How often leave is asked for that was refused.
+    const AGAIN: Duration = Duration::from_secs(600);
+    let mut told = Some(told);
+    // Who waits for it may have gone.
+    let mut tell = || {
+        let _ = told.take().map(|told| told.send(()));
+    };
+    let mut refused = false;
+    loop {
+        let mut events = std::pin::pin!(namespaces::watch(&kubernetes, namespace.as_deref(), lists));
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Applied(found) => {
+                    engine.namespace(&found.name, |name| found.annotations.get(name).map(String::as_str));
+                }
+                Event::Deleted(found) => engine.namespace(&found.name, |_| None),
+                Event::Synced => tell(),
+                Event::Failed(error) if error.class == Class::Forbidden => {
+                    tell();
+                    if !std::mem::replace(&mut refused, true) {
+                        info!(%error, "the annotations of the namespace have no effect, only those of objects");
+                    }
+                    break;
+                }
+                Event::Failed(error) => warn!(%error, "watch of the namespace broke; it goes on by itself"),
+                Event::Missing | Event::Restarted => {}
+            }
+        }
+        sleep(AGAIN).await;
+    }
+}
+
 /// Tells the engine when the target can be reached and what it can do.
 async fn follow(client: Client, engine: Arc<TheEngine>, reaching: Fact) {
     let mut state = client.reach().subscribe();
@@ -398,14 +453,12 @@ async fn synced(engine: Arc<TheEngine>, namespaces: Vec<Option<String>>, watchin
     }
 }
 
-/// Looks for drift, now and then; what is found is spread over a tenth of the time.
+/// Looks for drift: soon after the start, for what changed while nobody looked, then now and then.
 async fn scans(engine: Arc<TheEngine>, period: Duration) {
-    loop {
-        sleep(period).await;
-        for (kind, failure) in scan(&engine, period / 10).await {
-            warn!(kind, error = failure.message, "could not be scanned for drift");
-        }
-    }
+    scan::keep(&engine, period, |kind, failure| {
+        warn!(kind, error = failure.message, "could not be scanned for drift");
+    })
+    .await;
 }
 
 /// The namespaces that were asked for, `*` for all of them, or the one that this process is in.

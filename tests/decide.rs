@@ -1,9 +1,10 @@
 //! The pass as a step function: a table of situations, and properties that hold whatever Kubernetes and the target answer.
 use proptest::prelude::*;
 use teleport_operator::mapping::errors::Class;
+use teleport_operator::mapping::policy::{Adopt, Drift, Management};
 use teleport_operator::sync::decide::{
-    Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Say, Secrets, Step, Update,
-    Verb, Wake, Which, Written, decide,
+    Desired, Facts, Failed, Failure, Finish, Found, Known, LOOP, Live, Outcome, Record, Repeated, Say,
+    Secrets, Step, Update, Verb, Wake, Which, Why, Written, decide,
 };
 use teleport_operator::sync::scope::Scope;
 
@@ -39,15 +40,22 @@ fn failed(verb: Verb, class: Class, reread: bool) -> Option<Failed> {
 /// One word for a step, and what matters of it.
 fn word(step: &Step) -> String {
     match step {
-        Step::Update(Update { revision, reverts, .. }) => {
-            format!("update {revision}{}", if *reverts { " reverting" } else { "" })
+        Step::Update(Update { revision, why, .. }) => {
+            let why = match why {
+                Why::Asked => "",
+                Why::Reverts => " reverting",
+                Why::Adopts => " adopting",
+            };
+            format!("update {revision}{why}")
         }
-        Step::Finish(Finish { outcome, says, wake, record }) => {
-            let says: Vec<_> = says.iter().map(say).collect();
+        Step::Finish(Finish { outcome, says, remarks, wake, record }) => {
+            let remarks = remarks.iter().map(|remark| remark.about.name().to_owned());
+            let says: Vec<_> = says.iter().map(say).chain(remarks).collect();
             let record = if record.is_some() { " recorded" } else { "" };
             let outcome = match outcome {
                 Outcome::Wrote(verb, _) => format!("{verb:?}"),
                 Outcome::Reverted(_) => "Reverted".to_owned(),
+                Outcome::Adopted(_) => "Adopted".to_owned(),
                 Outcome::Failed(_) => "Failed".to_owned(),
                 other => format!("{other:?}"),
             };
@@ -308,7 +316,8 @@ fn situations_and_what_follows() {
                 let written = Written {
                     verb: Verb::Create,
                     changed: vec![],
-                    reverted: false,
+                    why: Why::Asked,
+                    dropped: vec![],
                     record: Record::default(),
                 };
                 Known { written: Some(written), ..known() }
@@ -372,6 +381,240 @@ fn other() -> Scope {
     Scope::Other { object: "/staging".into(), operator: "/prod".into() }
 }
 
+/// A situation in which policies matter: an object that was written, and a resource that is not as recorded.
+fn drifted(change: impl FnOnce(&mut Facts)) -> Known {
+    let paths = vec!["spec.x".to_owned()];
+    let found = Found { changed: paths.clone(), changed_if_ours: paths, ..ours() };
+    let mut object = Facts { record: record("new"), suspect: true, ..known().object };
+    change(&mut object);
+    Known { object, live: Live::Found(found), ..known() }
+}
+
+fn with(mut known: Known, change: impl FnOnce(&mut Known)) -> Known {
+    change(&mut known);
+    known
+}
+
+fn foreign(mut known: Known) -> Known {
+    known.object.record = None;
+    if let Live::Found(found) = &mut known.live {
+        found.owned = false;
+    }
+    known
+}
+
+fn identical(mut known: Known) -> Known {
+    if let Live::Found(found) = &mut known.live {
+        found.changed_if_ours = Vec::new();
+    }
+    known
+}
+
+#[test]
+fn policies_and_what_follows() {
+    let well = "[decoded=true:true scoped=true:none owned=true:true synced=true:true]";
+    let seen = "[decoded=true:true scoped=true:none synced=true:true]";
+    let left = format!("Drifted [{} Drifted] Never", &seen[1..seen.len() - 1]);
+    let refused = "Failed [decoded=true:true scoped=true:none owned=false:false] Slow";
+    let looping = |times, lately| {
+        drifted(|object| {
+            object.repeated = Some(Repeated { paths: vec!["spec.x".to_owned()], times, lately });
+        })
+    };
+    let cases: Vec<(&str, Known, String)> = vec![
+        ("drift is undone", drifted(|_| {}), "update r2 reverting".into()),
+        ("drift is told", drifted(|object| object.drift = Drift::Report), left.clone()),
+        (
+            "drift is nobody's business",
+            drifted(|object| object.drift = Drift::Ignore),
+            format!("InSync {well} Never"),
+        ),
+        (
+            "an edit is written, whatever drifted",
+            drifted(|object| (object.drift, object.record) = (Drift::Report, record("old"))),
+            "update r2".into(),
+        ),
+        (
+            "deleted elsewhere, which is told",
+            with(drifted(|object| object.drift = Drift::Report), |known| known.live = Live::Absent),
+            left.clone(),
+        ),
+        (
+            "not there, which may be a cache's word",
+            with(drifted(|object| (object.drift, object.lags) = (Drift::Report, true)), |known| {
+                known.live = Live::Absent;
+            }),
+            format!("InSync {well} Never"),
+        ),
+        (
+            "deleted elsewhere, which is nobody's business",
+            with(drifted(|object| object.drift = Drift::Ignore), |known| known.live = Live::Absent),
+            format!("InSync {well} Never"),
+        ),
+        (
+            "only observed: no finalizer, and it differs",
+            foreign(drifted(|object| (object.management, object.finalized) = (Management::Observe, false))),
+            left.clone(),
+        ),
+        (
+            "only observed, and it is somebody's own but as asked",
+            identical(foreign(drifted(|object| object.management = Management::Observe))),
+            format!("InSync {seen} Never recorded"),
+        ),
+        (
+            "only observed, and it is not there",
+            with(drifted(|object| object.management = Management::Observe), |known| {
+                known.live = Live::Absent
+            }),
+            left.clone(),
+        ),
+        (
+            "only observed, and seen before: what was observed is no write",
+            with(drifted(|object| object.suspect = false), |known| {
+                known.object.record = record("~new");
+                known.live = Live::Unread;
+            }),
+            "Observe".into(),
+        ),
+        (
+            "only observed, and it goes",
+            with(deleting(Live::Unread), |known| known.object.management = Management::Observe),
+            "RemoveFinalizer".into(),
+        ),
+        (
+            "its resource is to stay",
+            with(deleting(Live::Unread), |known| known.object.management = Management::NoDelete),
+            "RemoveFinalizer".into(),
+        ),
+        (
+            "only to be created: an edit is no matter",
+            with(known(), |known| {
+                (known.object.management, known.object.record) = (Management::CreateOnly, record("old"));
+            }),
+            format!("InSync {well} Never"),
+        ),
+        (
+            "only to be created, and there already",
+            drifted(|object| (object.management, object.record) = (Management::CreateOnly, None)),
+            format!("InSync {well} Never recorded"),
+        ),
+        (
+            "only to be created, and it goes",
+            with(deleting(Live::Found(ours())), |known| known.object.management = Management::CreateOnly),
+            "Delete".into(),
+        ),
+        ("not ours", foreign(drifted(|_| {})), refused.into()),
+        (
+            "not ours, and to be taken",
+            foreign(drifted(|object| object.adopt = Adopt::Always)),
+            "update r2 adopting".into(),
+        ),
+        (
+            "not ours, and other than asked",
+            foreign(drifted(|object| object.adopt = Adopt::IfIdentical)),
+            refused.into(),
+        ),
+        (
+            "not ours, but as asked",
+            identical(foreign(drifted(|object| object.adopt = Adopt::IfIdentical))),
+            "update r2 adopting".into(),
+        ),
+        (
+            "not ours, and never to be changed",
+            foreign(drifted(|object| {
+                (object.adopt, object.management) = (Adopt::Always, Management::CreateOnly)
+            })),
+            refused.into(),
+        ),
+        ("paused", drifted(|object| object.paused = Some("x".into())), "Paused [Paused] Never".into()),
+        (
+            "paused, even when it goes",
+            with(deleting(Live::Found(ours())), |known| known.object.paused = Some("x".into())),
+            "Paused [Paused] Never".into(),
+        ),
+        (
+            "nobody understands what is asked",
+            drifted(|object| object.unknown = Some("x".into())),
+            "Failed [UnknownPolicy] Never".into(),
+        ),
+        (
+            "new, and exactly as asked, if that is not of an object before it",
+            with(drifted(|object| object.record = None), |known| {
+                known.live = Live::Found(Found { same: true, ..ours() });
+            }),
+            "update r2".into(),
+        ),
+        (
+            "no record, but written by the official operator, and exactly as asked",
+            with(drifted(|object| (object.record, object.synced) = (None, true)), |known| {
+                known.live = Live::Found(Found { same: true, ..ours() });
+            }),
+            format!("InSync {well} Never recorded"),
+        ),
+        (
+            "no record, and as asked but for what the server adds: one update",
+            with(drifted(|object| object.record = None), |known| known.live = Live::Found(ours())),
+            "update r2".into(),
+        ),
+        (
+            "no record is kept, and all was well: it is compared",
+            with(drifted(|object| (object.record, object.settled) = (None, true)), |known| {
+                known.live = Live::Found(ours());
+            }),
+            format!("InSync {well} Never recorded"),
+        ),
+        (
+            "no record is kept, and all was well: no create is tried",
+            with(known(), |known| known.object.settled = true),
+            "Observe".into(),
+        ),
+        (
+            "no record, and what can't be compared",
+            with(drifted(|object| (object.record, object.settled) = (None, true)), |known| {
+                known.live = Live::Found(Found { same: true, blind: true, ..ours() });
+            }),
+            "update r2".into(),
+        ),
+        (
+            "a record of another normalisation: it is compared",
+            with(drifted(|object| object.record = record("0:old")), |known| {
+                known.desired = Desired::Hash("1:new".into());
+                known.live = Live::Found(ours());
+            }),
+            format!("InSync {well} Never recorded"),
+        ),
+        (
+            "the server drops what is written: the same again is no use",
+            with(looping(1, true), |known| {
+                known.object.record = Some(Record { desired: "new".into(), ..Record::default() });
+                if let Live::Found(found) = &mut known.live {
+                    found.lacking = found.changed.clone();
+                }
+            }),
+            format!("InSync {} FieldsIgnored] Never recorded", &well[..well.len() - 1]),
+        ),
+        (
+            "written too often",
+            looping(LOOP, true),
+            format!("Drifted {} UpdateLoop] Slow", &well[..well.len() - 1]),
+        ),
+        ("written too often, a while ago", looping(LOOP, false), "update r2 reverting".into()),
+        ("written often", looping(LOOP - 1, true), "update r2 reverting".into()),
+        (
+            "written once more, and now it is a loop",
+            with(looping(LOOP - 1, true), |known| {
+                let (verb, why, changed) = (Verb::Update, Why::Reverts, vec!["spec.x".to_owned()]);
+                known.written =
+                    Some(Written { verb, changed, why, dropped: vec![], record: Record::default() });
+            }),
+            format!("Reverted {} UpdateLoop] Never recorded", &well[..well.len() - 1]),
+        ),
+    ];
+    for (situation, known, expected) in cases {
+        assert_eq!(word(&decide(&known)), expected, "{situation}");
+    }
+}
+
 fn deleting(live: Live) -> Known {
     let object = Facts { deleting: true, finalized: true, ..Facts::default() };
     Known { object, live, ..known() }
@@ -387,14 +630,19 @@ struct Answers {
 }
 
 fn answers() -> impl Strategy<Value = Answers> {
-    let found = (any::<bool>(), any::<bool>(), any::<bool>(), "r[1-3]", "live|other").prop_map(
-        |(owned, other, stale, revision, hash)| Found {
+    let flags = any::<(bool, bool, bool, bool, bool, bool)>();
+    let found = (flags, "r[1-3]", "live|other").prop_map(
+        |((owned, other, stale, differs, lacks, blind), revision, hash)| Found {
             owned,
             other_kind: other.then(|| "other".to_owned()),
             stale,
             revision,
             hash,
-            changed: vec![],
+            changed: if differs { vec!["spec.x".to_owned()] } else { vec![] },
+            changed_if_ours: if differs { vec!["spec.x".to_owned()] } else { vec![] },
+            lacking: if lacks && differs { vec!["spec.x".to_owned()] } else { vec![] },
+            same: !differs && lacks,
+            blind,
         },
     );
     let class = prop::sample::select(Class::NAMES.map(|(_, class)| class).to_vec());
@@ -413,23 +661,42 @@ fn answers() -> impl Strategy<Value = Answers> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let record = prop::option::of(("old|new", "live|", "r[1-3]|"))
+    let record = prop::option::of(("[~=]?(old|new)", "live|", "r[1-3]|"))
         .prop_map(|record| record.map(|(desired, live, revision)| Record { desired, live, revision }));
     let scopes = [Scope::Neither, Scope::Same, Scope::ObjectOnly, Scope::OperatorOnly, other()];
     let scope = prop::sample::select(scopes.to_vec());
-    (any::<(bool, bool, bool, bool, bool, bool, bool)>(), record, scope).prop_map(|(flags, record, scope)| {
-        Facts {
-            deleting: flags.0,
-            finalized: flags.1,
-            ignored: flags.2,
-            keep: flags.3,
-            suspect: flags.4,
-            exclusive_create: flags.5,
-            lags: flags.6,
+    let times = prop::option::of((0..LOOP * 2, any::<bool>()));
+    let repeated = times.prop_map(|times| {
+        times.map(|(times, lately)| Repeated { paths: vec!["spec.x".to_owned()], times, lately })
+    });
+    let policies = (
+        prop::sample::select(Management::NAMES.map(|(_, word)| word).to_vec()),
+        prop::sample::select(Drift::NAMES.map(|(_, word)| word).to_vec()),
+        prop::sample::select(Adopt::NAMES.map(|(_, word)| word).to_vec()),
+        prop::option::weighted(0.1, "x"),
+        prop::option::weighted(0.1, "x"),
+    );
+    (any::<[bool; 9]>(), record, repeated, policies, scope).prop_map(
+        |(flags, record, repeated, policies, scope)| Facts {
+            deleting: flags[0],
+            finalized: flags[1],
+            ignored: flags[2],
+            keep: flags[3],
+            suspect: flags[4],
+            exclusive_create: flags[5],
+            lags: flags[6],
+            settled: flags[7],
+            synced: flags[8],
+            management: policies.0,
+            drift: policies.1,
+            adopt: policies.2,
+            paused: policies.3,
+            unknown: policies.4,
             record,
+            repeated,
             scope,
-        }
-    })
+        },
+    )
 }
 
 /// Runs a pass against the answers, checking every step on the way; gives its steps.
@@ -463,24 +730,41 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                     _ => Verb::Delete,
                 };
                 prop_assert!(known.object.finalized, "a write without the finalizer: {steps:?}");
-                prop_assert!(!known.object.ignored, "a write for an ignored object: {steps:?}");
+                let held = known.object.paused.is_some() || known.object.unknown.is_some();
+                prop_assert!(!known.object.ignored && !held, "a write for an object at rest: {steps:?}");
                 prop_assert_eq!(verb == Verb::Delete, known.object.deleting, "{:?}", &steps);
+                let forbidden = match known.object.management {
+                    Management::Manage => false,
+                    Management::Observe => true,
+                    Management::CreateOnly => verb == Verb::Update,
+                    Management::NoDelete => verb == Verb::Delete,
+                };
+                prop_assert!(!forbidden, "a write that is not allowed: {steps:?}");
                 if verb != Verb::Create {
                     let Live::Found(found) = &known.live else { panic!("a write without a read: {steps:?}") };
-                    prop_assert!(found.owned, "a write of what is not ours: {steps:?}");
+                    let adopts = match known.object.adopt {
+                        Adopt::Never => false,
+                        Adopt::IfIdentical => found.changed_if_ours.is_empty(),
+                        Adopt::Always => true,
+                    };
+                    let may = found.owned || adopts && verb == Verb::Update;
+                    prop_assert!(may, "a write of what is not ours: {steps:?}");
                     prop_assert!(found.other_kind.is_none(), "a write of another kind: {steps:?}");
                 }
                 match writes.next().copied().flatten() {
                     None => {
                         let record = Record { desired: "new".into(), ..Record::default() };
-                        known.written = Some(Written { verb, changed: vec![], reverted: false, record });
+                        let (why, dropped) = (Why::Asked, vec![]);
+                        known.written = Some(Written { verb, changed: vec![], why, dropped, record });
                     }
                     Some(class) => known.failed = failed(verb, class, false),
                 }
             }
             Step::RemoveFinalizer => {
+                let stays = matches!(known.object.management, Management::Observe | Management::NoDelete);
                 let gone = known.written.is_some()
                     || known.object.keep
+                    || stays
                     || !known.object.scope.is_ours()
                     || known.failed.as_ref().is_some_and(|failed| failed.failure.class == Class::Absent)
                     || matches!(&known.live, Live::Absent)
@@ -490,8 +774,14 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
             }
             Step::Finish(finish) => {
                 let failed = matches!(finish.outcome, Outcome::Failed(_) | Outcome::Waiting);
-                let for_good = answers.refused || !known.object.scope.is_ours();
-                prop_assert!(!failed || finish.wake != Wake::Never || for_good, "given up: {steps:?}");
+                let told = answers.refused || known.object.unknown.is_some() || !known.object.scope.is_ours();
+                prop_assert!(!failed || finish.wake != Wake::Never || told, "given up: {steps:?}");
+                // Unless nobody may write, or wants it: at the end of a good pass the resource is as asked.
+                let free =
+                    known.object.management != Management::Observe && known.object.drift == Drift::Correct;
+                let drifted = finish.outcome == Outcome::Drifted;
+                let loops = finish.wake == Wake::Slow;
+                prop_assert!(!(free && drifted) || loops, "drift that is left: {steps:?}");
                 return Ok(steps);
             }
         }

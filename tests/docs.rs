@@ -11,8 +11,10 @@ use teleport_operator::diagnostic::refused;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::grammar::{self, Key, Takes};
 use teleport_operator::mapping::plan::{Member, Shape, Target};
+use teleport_operator::mapping::policy::{Adopt, Drift, Management};
 use teleport_operator::mapping::repr::{self, Form, Repr, Unknown};
 use teleport_operator::mapping::{embedded, embedded_schema};
+use teleport_operator::sync::decide::About;
 use teleport_operator::translate::Place;
 use teleport_operator::translate::repr::{print, read};
 
@@ -50,11 +52,26 @@ fn files_are_shown_as_they_are() {
     for (page, file) in [
         ("README.md", "mappings/teleport/bot.toml"),
         ("README.md", "docs/examples/mistakes.yaml"),
+        ("docs/policies.md", "docs/examples/policies.yaml"),
         ("docs/mapping.md", "docs/examples/mistakes.toml"),
         ("docs/mapping.md", "mappings/teleport/token.toml"),
     ] {
         let content = text(file);
         assert!(text(page).contains(content.trim_end()), "{page} shows {file} otherwise:\n{content}");
+    }
+}
+
+#[test]
+fn every_policy_and_remark_is_explained() {
+    let page = text("docs/policies.md");
+    let words = Management::NAMES.map(|(word, _)| word).into_iter();
+    let words = words.chain(Drift::NAMES.map(|(word, _)| word)).chain(Adopt::NAMES.map(|(word, _)| word));
+    for word in words.chain(About::NAMES.map(|(word, _)| word)) {
+        assert!(page.contains(&format!("| `{word}`")), "docs/policies.md says nothing of `{word}`");
+    }
+    let words = embedded().unwrap().words;
+    for name in [words.management, words.paused, words.sync_requested, words.keep, words.ignore] {
+        assert!(page.contains(&name), "docs/policies.md says nothing of {name}");
     }
 }
 

@@ -39,6 +39,10 @@ impl Observer for Counting {
         self.0.wrote(&Arc::from(kind), verb);
     }
 
+    fn drifting(&self, kind: &Arc<str>, count: usize) {
+        self.0.drifting(kind, count);
+    }
+
     fn scanned(&self, kind: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.0.scanned(&Arc::from(kind), now.as_secs());

@@ -10,6 +10,7 @@ pub mod joining;
 pub mod kinds;
 pub mod lint;
 pub mod manifest;
+pub mod policies;
 pub mod rbac;
 pub mod report;
 pub mod run;

@@ -50,7 +50,7 @@ pub fn run(args: &Args, target: &Target, out: &mut impl Write) -> io::Result<Vec
         Err(mistakes) => return Ok(mistakes),
     };
     let role = match (args.side, &target.role) {
-        (Side::Kubernetes, _) => kubernetes_role(args, kubernetes_rules(&kinds)),
+        (Side::Kubernetes, _) => kubernetes_role(args, kubernetes_rules(&kinds, args.cluster)),
         (Side::Target, Some(role)) => target_role(role, &kinds),
         (Side::Target, None) => return Ok(vec![Diagnostic::error("this target's mappings know no roles")]),
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::joining::Joining;
+use super::policies;
 use crate::app::{self, Config, Connect};
 use crate::mapping::plan::{Connection, Credentials, Target, Way, Within};
 use crate::ops::log::{self, Format};
@@ -57,6 +58,9 @@ pub struct Args {
     /// How to log: text or json [default: text on a terminal, else json]
     #[arg(long)]
     pub log_format: Option<Format>,
+    /// How objects are synced
+    #[command(flatten)]
+    pub policies: policies::Flags,
     /// How a Teleport is joined
     #[command(flatten)]
     pub joining: Joining,
@@ -141,6 +145,7 @@ pub fn config(args: &Args, target: &Target) -> Result<Config> {
         connect: connect(args, &target.connection)?,
         lease,
         sync_period: args.sync_period,
+        settings: args.policies.settings(target)?,
         metrics: args.metrics_bind_address.clone(),
         health: args.health_probe_bind_address.clone(),
     })

@@ -125,6 +125,7 @@ async fn play(
         connect: Connect::Plaintext(address),
         lease: None,
         sync_period: PATIENCE,
+        settings: Default::default(),
         metrics: "0".to_owned(),
         health: "0".to_owned(),
     };

@@ -16,6 +16,11 @@ pub(super) fn schema(words: &Words) -> Value {
                 "description": "The generation of this object that the conditions speak of.",
             },
             "record": record(),
+            "policy": policy(),
+            "lastHandledSync": {
+                "type": "string",
+                "description": "The last request to compare the resource that was handled, as its annotation had it.",
+            },
         },
     });
     for (name, format) in &words.status {
@@ -53,6 +58,18 @@ fn condition() -> Value {
                     "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
                 ),
             },
+        },
+    })
+}
+
+fn policy() -> Value {
+    json!({
+        "type": "object",
+        "description": "The policies that hold for this object, without those that hold unless somebody says otherwise.",
+        "properties": {
+            "management": { "type": "string", "description": "What may be done to the resource." },
+            "drift": { "type": "string", "description": "What becomes of a change that was made elsewhere." },
+            "adopt": { "type": "string", "description": "Whether a resource that is not marked as ours is taken over." },
         },
     })
 }

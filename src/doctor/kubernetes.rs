@@ -53,7 +53,7 @@ async fn permissions(client: &Client, plan: &Target, namespace: Option<&str>, le
             ("Kubernetes permissions in all namespaces".to_owned(), how.to_owned())
         }
     };
-    let rules = kubernetes_rules(&plan.kinds.iter().collect::<Vec<_>>());
+    let rules = kubernetes_rules(&plan.kinds.iter().collect::<Vec<_>>(), false);
     let actions = actions(&rules, namespace, lease);
     let asked = stream::iter(&actions).map(|action| async move {
         let allowed = may(client, action).await?;

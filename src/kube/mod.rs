@@ -9,6 +9,7 @@ pub mod events;
 pub mod finalizer;
 pub mod issuer;
 pub mod lease;
+pub mod namespaces;
 pub mod object;
 mod pace;
 mod patch;

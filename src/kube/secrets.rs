@@ -164,7 +164,8 @@ pub fn watch(
         Some(namespace) => Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    watch_api(api, "secrets".to_owned(), lists).map(|event| event.map(|secret| version(secret.metadata)))
+    watch_api(api, "secrets".to_owned(), lists, None)
+        .map(|event| event.map(|secret| version(secret.metadata)))
 }
 
 fn version(meta: ObjectMeta) -> Version {

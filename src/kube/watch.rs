@@ -111,19 +111,25 @@ pub fn watch(
     lists: Lists,
 ) -> impl Stream<Item = Event<Object>> + Send + use<> {
     let what = format!("{}.{}", resource.plural, resource.group);
-    watch_api(super::object::api(client, resource, namespace.unwrap_or_default()), what, lists)
+    watch_api(super::object::api(client, resource, namespace.unwrap_or_default()), what, lists, None)
 }
 
-/// Watches whatever an `Api` gives; `what` names it in errors.
+/// Watches whatever an `Api` gives, of those only that these fields select; `what` names it in errors.
 pub(super) fn watch_api<K>(
     api: Api<K>,
     what: String,
     lists: Lists,
+    fields: Option<&str>,
 ) -> impl Stream<Item = Event<K>> + Send + use<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let start = move || watcher::watcher(api.clone(), lists.config()).boxed();
+    let config = lists.config();
+    let config = match fields {
+        Some(fields) => config.fields(fields),
+        None => config,
+    };
+    let start = move || watcher::watcher(api.clone(), config.clone()).boxed();
     let watch = Watch {
         inner: start(),
         start,

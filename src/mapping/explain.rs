@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::plan::{
     Answer, Call, Calls, From, Kind, Many, Member, MessageShape, Resource, Shape, ShapeId, Spec,
 };
+use super::policy::Named;
 use super::repr::Form;
 
 /// All of a kind's plan. Members stand by their JSON path.
 pub fn explain(kind: &Kind) -> Value {
     let (kubernetes, resource) = (&kind.kubernetes, &kind.resource);
+    let policies = &kind.sync.policies;
     let constants: Map<_, _> = kind.constants.iter().map(|c| (c.json.clone(), json!(c.value))).collect();
     json!({
         "kubernetes": {
@@ -38,6 +40,12 @@ pub fn explain(kind: &Kind) -> Value {
             "metadata": metadata(resource),
         },
         "rpc": calls(&resource.calls),
+        "sync": {
+            "management": policies.management.unwrap_or_default().word(),
+            "drift": policies.drift.unwrap_or_default().word(),
+            "adopt": policies.adopt.unwrap_or_default().word(),
+            "concurrent": kind.sync.concurrent,
+        },
         "watch": resource.watched.as_ref().map(|watched| json!({"kind": watched.word, "event": watched.event.to_string()})),
         "preserve": resource.preserve.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "members": members(resource),

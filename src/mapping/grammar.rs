@@ -2,6 +2,7 @@
 //! suggestions for a slip, and what is documented of a key.
 use super::errors::Class;
 use super::plan::Way;
+use super::policy::{Adopt, Drift, Management};
 use super::repr;
 
 /// What a key takes.
@@ -59,6 +60,11 @@ pub static MAPPING: &[Key] = &[
     required("rpc", Takes::Table(RPC), "The calls that read and write it."),
     key("fields", Takes::Table(FIELDS), "What is special about some of its fields."),
     key("watch", Takes::Table(WATCHED), "It is in the target's event stream; an empty table will do."),
+    key(
+        "sync",
+        Takes::Table(SYNC),
+        "How its objects are synced, unless a flag or an annotation says otherwise.",
+    ),
 ];
 
 static RESOURCE: &[Key] = &[
@@ -153,6 +159,13 @@ static WATCHED: &[Key] = &[
     key("event", Takes::Text, "Where an event holds it; otherwise the only field of its message."),
 ];
 
+static SYNC: &[Key] = &[
+    key("management", Takes::Word(&MANAGEMENT), "What may be done to a resource."),
+    key("drift", Takes::Word(&DRIFT), "What becomes of a change that was made elsewhere."),
+    key("adopt", Takes::Word(&ADOPT), "Whether a resource that is not marked as ours is taken over."),
+    key("concurrent", Takes::Whole, "Passes at a time, in the place of the target's `concurrent-kind`."),
+];
+
 /// A target.
 pub static TARGET: &[Key] = &[
     required("kubernetes", Takes::Table(TARGET_KUBERNETES), "The Kubernetes side of all kinds."),
@@ -185,6 +198,15 @@ static ANNOTATIONS: &[Key] = &[
     required("description", Takes::Text, "Becomes the resource's description."),
     required("lookup", Takes::Text, "On a Secret: the objects that may read it."),
     key("scoped-kind", Takes::Text, "On the CRD of a kind that has a `scope`: true."),
+    key("management", Takes::Text, "What may be done to the resource; otherwise `GROUP/management`."),
+    key("drift", Takes::Text, "What becomes of a change made elsewhere; otherwise `GROUP/drift`."),
+    key("adopt", Takes::Text, "Whether others' resources are taken over; otherwise `GROUP/adopt`."),
+    key("paused", Takes::Text, "Do nothing until further notice; otherwise `GROUP/paused`."),
+    key(
+        "sync-requested",
+        Takes::Text,
+        "A new value has it compared now; otherwise `GROUP/sync-requested-at`.",
+    ),
 ];
 
 static OWNERSHIP: &[Key] =
@@ -266,6 +288,9 @@ static CODES: Takes = Takes::Map(&Takes::Word(&CLASSES));
 
 static CLASSES: [&str; Class::NAMES.len()] = names(&Class::NAMES);
 static WAYS: [&str; Way::NAMES.len()] = names(&Way::NAMES);
+static MANAGEMENT: [&str; Management::NAMES.len()] = names(&Management::NAMES);
+static DRIFT: [&str; Drift::NAMES.len()] = names(&Drift::NAMES);
+static ADOPT: [&str; Adopt::NAMES.len()] = names(&Adopt::NAMES);
 
 /// The words of a table of words.
 const fn names<T, const N: usize>(of: &[(&'static str, T); N]) -> [&'static str; N] {
@@ -328,7 +353,8 @@ static SAYS: &[Key] = &[
     required(
         "message",
         Takes::Text,
-        "Text; {error} stands for the error's, {scope} and {operator-scope} for scopes that differ.",
+        "Text; {error} stands for the error's, {adopt} for the annotation that adopts, {scope} and {operator-scope} for \
+         scopes that differ.",
     ),
 ];
 

@@ -8,8 +8,10 @@ use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
 use super::plan::{
-    Access, Column, Constant, Kind, Kubernetes, Many, Member, Metadata, Resource, Shapes, Spec, SubKinds, TOP,
+    Access, Column, Constant, Kind, Kubernetes, Many, Member, Metadata, Resource, Shapes, Spec, SubKinds,
+    Syncing, TOP,
 };
+use super::policy::{Named, Policies};
 use super::raw::{Document, Table, Text};
 use super::repr::Json;
 use super::shape::{self, At, Problem, Rule, Word};
@@ -59,6 +61,11 @@ fn mark_servers(shapes: &mut Shapes, spec: &Spec, root: &[String], metadata: &Me
 
 /// The members of the root that hold constants.
 const CONSTANTS: [&str; 3] = ["kind", "sub_kind", "version"];
+
+/// What a word of the table means; the grammar lets no other word through.
+fn policy<T: Named>(table: &Table, key: &str) -> Option<T> {
+    T::of(&table.text(key)?.text).ok()
+}
 
 struct Build<'a> {
     document: &'a Document,
@@ -393,7 +400,25 @@ impl Build<'_> {
             columns,
             name_rule: table.flag("name-rule").unwrap_or(false),
         };
-        Some(Kind { kubernetes, constants: self.constants(table, resource), resource: Arc::clone(resource) })
+        let (constants, resource) = (self.constants(table, resource), Arc::clone(resource));
+        Some(Kind { kubernetes, constants, resource, sync: self.sync() })
+    }
+
+    fn sync(&mut self) -> Syncing {
+        let table = self.document.table.table("sync");
+        let concurrent = table.whole("concurrent").and_then(|(number, span)| {
+            let fits = usize::try_from(number).ok().filter(|number| *number > 0);
+            if fits.is_none() {
+                self.error("`concurrent` must be a positive number".to_owned(), span, None);
+            }
+            fits
+        });
+        let policies = Policies {
+            management: policy(table, "management"),
+            drift: policy(table, "drift"),
+            adopt: policy(table, "adopt"),
+        };
+        Syncing { policies, concurrent }
     }
 
     fn column(&mut self, table: &Table, resource: &Resource) -> Option<Column> {

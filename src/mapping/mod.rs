@@ -11,6 +11,7 @@ mod lint;
 mod naming;
 mod path;
 pub mod plan;
+pub mod policy;
 mod raw;
 pub mod repr;
 pub mod scaffold;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor, Value};
 
 use super::errors::Errors;
+use super::policy::Policies;
 use super::repr::{Json, Repr};
 use super::stream::{Stream, Watched};
 use crate::schema::FieldPath;
@@ -97,6 +98,16 @@ pub struct Words {
     pub lookup: String,
     /// Annotation on the CRD of a kind that has scopes: `true`.
     pub scoped_kind: Option<String>,
+    /// Annotation: what may be done to the resource.
+    pub management: String,
+    /// Annotation: what becomes of a change made elsewhere.
+    pub drift: String,
+    /// Annotation: whether a resource that is not marked as ours is taken over.
+    pub adopt: String,
+    /// Annotation: do nothing until further notice.
+    pub paused: String,
+    /// Annotation: each new value has the object compared now.
+    pub sync_requested: String,
     /// Integers that a status may hold beside what the engine writes there, and their formats (`int64`): others write or
     /// expect them.
     pub status: BTreeMap<String, String>,
@@ -261,6 +272,17 @@ pub struct Kind {
     pub constants: Vec<Constant>,
     /// The target's side, shared by the kinds of one mapping.
     pub resource: Arc<Resource>,
+    /// How its objects are synced, unless somebody says otherwise.
+    pub sync: Syncing,
+}
+
+/// How the objects of a kind are synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Syncing {
+    /// What may be done to its resources.
+    pub policies: Policies,
+    /// Passes at a time, in the place of what holds for all kinds.
+    pub concurrent: Option<usize>,
 }
 
 /// A Kubernetes kind.

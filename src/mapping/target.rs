@@ -62,10 +62,11 @@ fn words(table: &Table) -> Option<Words> {
     let annotations = kubernetes.table("annotations");
     let conditions = table.table("conditions");
     let text = |table: &Table, key| table.text(key).map(|text| text.text);
+    let group = text(kubernetes, "group")?;
+    let annotation = |key| text(annotations, key).unwrap_or_else(|| format!("{group}/{key}"));
     let status = kubernetes.table("status").entries();
     let status = status.filter_map(|(name, node)| Some((name.text.clone(), node.text()?.text))).collect();
     Some(Words {
-        group: text(kubernetes, "group")?,
         kind_prefix: text(kubernetes, "kind-prefix")?,
         category: text(kubernetes, "category")?,
         finalizer: text(kubernetes, "finalizer")?,
@@ -75,6 +76,13 @@ fn words(table: &Table) -> Option<Words> {
         description: text(annotations, "description")?,
         lookup: text(annotations, "lookup")?,
         scoped_kind: text(annotations, "scoped-kind"),
+        management: annotation("management"),
+        drift: annotation("drift"),
+        adopt: annotation("adopt"),
+        paused: annotation("paused"),
+        sync_requested: text(annotations, "sync-requested")
+            .unwrap_or_else(|| format!("{group}/sync-requested-at")),
+        group,
         status,
         decoded: condition(conditions.table("decoded"))?,
         scoped: condition(conditions.table("scoped")),

@@ -115,6 +115,7 @@ pub struct Metrics {
     watch_restarts: Counters<ByKind>,
     stream_kinds: Gauge,
     time_to_ready: Histograms<ByKind>,
+    drifting: Gauges<ByKind>,
     reachable: Gauge,
     joined: Gauge,
     certificate_expiry: Gauge,
@@ -146,6 +147,7 @@ impl Metrics {
             watch_restarts: Family::default(),
             stream_kinds: Gauge::default(),
             time_to_ready: Family::new_with_constructor(patient),
+            drifting: Family::default(),
             reachable: Gauge::default(),
             joined: Gauge::default(),
             certificate_expiry: Gauge::default(),
@@ -196,6 +198,11 @@ impl Metrics {
             "certificate_expiry_timestamp_seconds",
             "When the certificate that we work with ends, in seconds since 1970",
             all.certificate_expiry,
+        );
+        registry.register(
+            "drifted",
+            "Objects whose resource is not as they ask, and is left so",
+            all.drifting,
         );
         registry.register(
             "deletion_seconds",
@@ -263,6 +270,11 @@ impl Metrics {
     pub fn scanned(&self, kind: &Arc<str>, at: u64) {
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         self.last_scan.get_or_create(&ByKind { kind: kind.clone() }).set(at);
+    }
+
+    /// So many objects have a resource that is left otherwise than they ask.
+    pub fn drifting(&self, kind: &Arc<str>, count: usize) {
+        set(&self.drifting, &ByKind { kind: kind.clone() }, count);
     }
 
     /// A watch gave an event.

@@ -14,12 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::decide::{Outcome, Verb, Wake};
-use super::execute::{self, Ended, Memory, Pass};
+use super::execute::{self, Ended, Pass};
+use super::memory::{LAG, Memory};
+use super::policy::{Policy, Said};
 use super::ports::{Cluster, Remote};
 use super::queue::{Bounds, Counts, Lane, Queue, Turn};
 use super::retry;
-use super::sight::{Sight, Verdict};
-use super::store::{News, Store};
+use super::settings::Settings;
+use super::sight::Sight;
+use super::state::State;
+use super::store::Store;
 use crate::kube::object::{Key, Object};
 use crate::kube::watch::Event;
 use crate::mapping::plan::{Kind, Resource, Target};
@@ -34,6 +38,11 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A write to Kubernetes was tried, for an object of this kind.
     fn wrote(&self, kind: &str, verb: &'static str);
+
+    /// So many objects of a kind have a resource that is not as they ask, and is left so.
+    fn drifting(&self, kind: &Arc<str>, count: usize) {
+        let _ = (kind, count);
+    }
 
     /// All resources of this kind were looked through for drift.
     fn scanned(&self, kind: &str) {
@@ -67,66 +76,38 @@ pub struct Engine<C, R> {
     cluster: C,
     remote: R,
     observer: Arc<dyn Observer>,
+    settings: Settings,
     state: Mutex<State>,
     wake: Notify,
     /// Passes begun.
     passes: AtomicU64,
 }
 
-struct State {
-    queue: Queue,
-    store: Store,
-    /// Objects that have one early try when any write goes through.
-    early: BTreeSet<Key>,
-    /// Objects that wait for a person, or for us to be allowed more.
-    slow: BTreeSet<Key>,
-    /// Objects that wait for the target.
-    unreachable: BTreeSet<Key>,
-    /// How often the target was said to be reachable.
-    reached: u64,
-    /// Objects whose pass runs and may read Secrets: which, is known when it is over.
-    reading: BTreeSet<Key>,
-    /// What was seen of resources while the passes of their objects ran: held against what these leave.
-    seen: HashMap<Key, Sight>,
-    /// Lists under way, with what they have given so far, by kind and namespace.
-    lists: HashMap<(Arc<str>, Option<String>), HashSet<Key>>,
-    /// Watches that have given all objects once.
-    synced: HashSet<(Arc<str>, Option<String>)>,
-    /// Watches of kinds that are not installed.
-    missing: HashSet<(Arc<str>, Option<String>)>,
-    /// Since when passes run.
-    began: Option<Instant>,
-    /// Features that the server has; none while that is not known.
-    features: Option<BTreeSet<String>>,
-}
-
 impl<C: Cluster, R: Remote> Engine<C, R> {
-    /// An engine that nothing has happened to yet.
+    /// An engine that nothing has happened to yet, set up as its target says.
     pub fn new(target: Arc<Target>, cluster: C, remote: R, observer: Arc<dyn Observer>) -> Arc<Self> {
-        let limits = &target.limits;
+        Self::with_settings(target, cluster, remote, observer, Settings::default())
+    }
+
+    /// An engine that nothing has happened to yet.
+    pub fn with_settings(
+        target: Arc<Target>,
+        cluster: C,
+        remote: R,
+        observer: Arc<dyn Observer>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        let total = settings.concurrent.unwrap_or(target.limits.concurrent);
         let bounds = Bounds {
-            total: limits.concurrent,
-            kind: limits.concurrent_kind,
-            background: (limits.concurrent * 3 / 4).max(1),
+            total,
+            kind: target.limits.concurrent_kind,
+            background: (total * 3 / 4).max(1),
+            kinds: target.kinds.iter().filter_map(|kind| settings.concurrent_of(kind)).collect(),
         };
         let name = |kind: &Kind| Arc::from(kind.kubernetes.kind.as_str());
         let kinds = target.kinds.iter().map(|kind| (name(kind), Arc::clone(kind))).collect();
         let secretive = target.kinds.iter().filter(|kind| has_secrets(kind)).map(|kind| name(kind)).collect();
-        let state = State {
-            queue: Queue::new(bounds),
-            store: Store::default(),
-            early: BTreeSet::new(),
-            slow: BTreeSet::new(),
-            unreachable: BTreeSet::new(),
-            reached: 0,
-            reading: BTreeSet::new(),
-            seen: HashMap::new(),
-            lists: HashMap::new(),
-            synced: HashSet::new(),
-            missing: HashSet::new(),
-            began: None,
-            features: None,
-        };
+        let state = State::new(Queue::new(bounds));
         Arc::new(Self {
             target,
             kinds,
@@ -134,6 +115,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             cluster,
             remote,
             observer,
+            settings,
             state: Mutex::new(state),
             wake: Notify::new(),
             passes: AtomicU64::new(1),
@@ -171,8 +153,12 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             }
             Event::Failed(_) => {}
         }
+        let drifted = state.drifted.get(kind).map(BTreeSet::len);
         drop(state);
         self.wake.notify_one();
+        if let Some(count) = drifted {
+            self.observer.drifting(kind, count);
+        }
     }
 
     /// A Secret is as this version says: who refers to it has not seen it.
@@ -226,6 +212,25 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             depends.flat_map(|(name, _)| state.store.keys(name, None).cloned().collect::<Vec<_>>()).collect();
         for key in keys {
             state.queue.push(key, Lane::Background, Instant::now());
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// What the annotations of a namespace are, each found by name; a namespace that is gone has none. Its objects have
+    /// their turn when they say something else than before.
+    pub fn namespace<'a>(&self, name: &str, annotation: impl Fn(&str) -> Option<&'a str>) {
+        let said = Said::read(&self.target.words, annotation);
+        let mut state = self.state();
+        let before = state.namespaces.get(name).cloned().unwrap_or_default();
+        if before == said {
+            return;
+        }
+        state.namespaces.insert(name.into(), said);
+        let keys: Vec<_> =
+            self.kinds.keys().flat_map(|kind| state.store.keys(kind, Some(name))).cloned().collect();
+        for key in keys {
+            state.queue.push(key, Lane::Edit, Instant::now());
         }
         drop(state);
         self.wake.notify_one();
@@ -316,7 +321,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             };
             View {
                 objects,
-                ready,
+                ready: ready.saturating_sub(state.drifted.get(kind).map_or(0, BTreeSet::len)),
                 queue: queue.get(kind).copied().unwrap_or_default(),
                 synced: watches(&state.synced),
                 missing: watches(&state.missing),
@@ -417,11 +422,20 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
         let uid = object.uid().to_owned();
         let unsupported = self.unsupported(kind);
-        let young = self.state().began.is_none_or(|began| began.elapsed() < execute::LAG);
+        let policy = self.policy(kind, &object);
+        let conditions_only = self.state().pruned.contains(&key.kind);
+        let young = self.state().began.is_none_or(|began| began.elapsed() < LAG);
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
-        let pass = Pass { target, kind, key, cluster, remote, unsupported, young, fresh };
+        let pass =
+            Pass { target, kind, key, cluster, remote, unsupported, policy, conditions_only, young, fresh };
         let ended = execute::run(&pass, object, &mut memory).await;
         self.ended(key, &uid, ended, memory, reached)
+    }
+
+    fn policy(&self, kind: &Kind, object: &Object) -> Policy {
+        let said = self.state().namespaces.get(object.namespace()).cloned().unwrap_or_default();
+        let set = self.settings.policies_of(kind);
+        Policy::of(&self.target.words, |name| object.annotation(name), &said, set, self.settings.paused)
     }
 
     fn unsupported(&self, kind: &Kind) -> Option<String> {
@@ -438,6 +452,13 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     fn ended(&self, key: &Key, uid: &str, ended: Ended, mut memory: Memory, reached: u64) -> &'static str {
         let (finish, object) = match ended {
             Ended::Finished(finish, object) => (finish, Some(object)),
+            Ended::Pruned(finish, object) => {
+                if self.state().pruned.insert(key.kind.clone()) {
+                    let kind = &key.kind;
+                    tracing::info!(%kind, "its CRD keeps only conditions: after a start its resources are compared");
+                }
+                (finish, Some(object))
+            }
             Ended::Gone(finish) => (finish, None),
             Ended::Stale => {
                 let mut state = self.state();
@@ -482,8 +503,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             Wake::Slow => drop(state.slow.insert(key.clone())),
             Wake::Never | Wake::Backoff => {}
         }
-        if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_)) {
+        if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_) | Outcome::Adopted(_)) {
             state.flush_early(now);
+        }
+        if let Some(count) = state.drift(key, finish.outcome == Outcome::Drifted) {
+            self.observer.drifting(&key.kind, count);
         }
         state.store.put(key, uid, memory, object.as_deref());
         if object.is_none() {
@@ -504,69 +528,6 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     }
 }
 
-impl State {
-    fn applied(&mut self, key: Key, object: Object, watch: &(Arc<str>, Option<String>)) {
-        if let Some(list) = self.lists.get_mut(watch) {
-            list.insert(key.clone());
-        }
-        let lane = if self.synced.contains(watch) { Lane::Edit } else { Lane::Background };
-        let news = self.store.apply(&key, object);
-        if news == News::Same {
-            return;
-        }
-        self.store.remember(&key, |memory| memory.failures = 0);
-        self.early.remove(&key);
-        self.slow.remove(&key);
-        self.unreachable.remove(&key);
-        self.queue.push(key, lane, Instant::now());
-    }
-
-    fn sighted(&mut self, key: Key, sight: &Sight) {
-        if self.queue.is_running(&key) {
-            self.seen.insert(key, sight.clone());
-            return;
-        }
-        let Some(memory) = self.store.memory(&key) else { return };
-        let verdict = sight.judge(memory);
-        if verdict == Verdict::Known {
-            return;
-        }
-        self.store.remember(&key, |memory| memory.suspect = true);
-        match verdict {
-            Verdict::LookAt(at) => self.queue.push_at(key, at),
-            _ => self.queue.push(key, Lane::Edit, Instant::now()),
-        }
-    }
-
-    fn gone(&mut self, key: &Key) {
-        self.store.remove(key);
-        self.queue.forget(key);
-        self.early.remove(key);
-        self.slow.remove(key);
-        self.unreachable.remove(key);
-    }
-
-    /// A list is complete: what it did not give is gone.
-    fn synced(&mut self, watch: (Arc<str>, Option<String>), namespace: Option<&str>) {
-        if let Some(given) = self.lists.remove(&watch) {
-            let known = self.store.keys(&watch.0, namespace);
-            let gone: Vec<_> = known.filter(|key| !given.contains(*key)).cloned().collect();
-            for key in gone {
-                self.gone(&key);
-            }
-        }
-        self.synced.insert(watch);
-    }
-
-    /// A write went through: whoever waits for something in the way to go has one try, sooner the fewer it has had.
-    fn flush_early(&mut self, now: Instant) {
-        for key in std::mem::take(&mut self.early) {
-            let failures = self.store.failures(&key);
-            self.queue.push_at(key, now + retry::early(failures));
-        }
-    }
-}
-
 /// Whether objects of a kind may refer to Secrets.
 fn has_secrets(kind: &Kind) -> bool {
     kind.resource.shapes.0.iter().flat_map(|shape| &shape.members).any(|member| member.rules.secret)
@@ -583,6 +544,9 @@ fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::InSync => "noop",
         Outcome::Ignored => "ignored",
+        Outcome::Paused => "paused",
+        Outcome::Adopted(_) => "adopted",
+        Outcome::Drifted => "drifted",
         Outcome::Wrote(Verb::Create, _) => "created",
         Outcome::Wrote(Verb::Update, _) => "updated",
         Outcome::Wrote(Verb::Delete, _) => "deleted",

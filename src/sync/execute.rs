@@ -1,66 +1,27 @@
 //! Runs one pass: does what `decide` says, tells it what came of it, and at the end writes one status patch if anything
 //! changed. Decides nothing itself.
-use std::time::Duration;
-
 use k8s_openapi::jiff::Timestamp;
 use prost_reflect::DynamicMessage;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::decide::{
     Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Secrets, Step, Update,
-    Verb, Wake, Written, decide,
+    Verb, Wake, Why, Written, decide,
 };
-use super::policy::Policy;
+use super::memory::{Memory, state};
+use super::policy::{Policy, Source};
 use super::ports::{Cluster, Patched, Remote, SecretValue};
+use super::retry;
 use super::scope::Scope;
-use super::{retry, status};
+use super::status::{self, Telling};
 use crate::diagnostic::{Severity, refused};
 use crate::kube::object::{Key, Object};
 use crate::mapping::errors::Class;
-use crate::mapping::plan::{Kind, Target};
+use crate::mapping::plan::{Kind, Target, Words};
 use crate::target::gate::Write;
-use crate::target::proof::{Owned, Vacant, is_marked};
+use crate::target::proof::{Owned, Vacant, is_marked, mark};
 use crate::translate::secrets::SecretRef;
 use crate::translate::{compare, manifest, secrets};
-
-/// How long a target may answer from a cache that does not have our own write yet (up to a second on a real one).
-pub const LAG: Duration = Duration::from_secs(5);
-
-/// What is remembered of an object between passes, beside its status.
-#[derive(Debug, Clone, Default)]
-pub struct Memory {
-    /// The record as we last wrote it: newer than a status that a watch or cache gives.
-    pub record: Option<Record>,
-    /// Something said that live is not as the record has it.
-    pub suspect: bool,
-    /// Failed passes in a row.
-    pub failures: u32,
-    /// Secrets that the object refers to: name and the version that was read (empty: it could not be).
-    pub secrets: Vec<(String, String)>,
-    /// What identifies its resource beside the name, where there is more.
-    pub parts: Box<[String]>,
-    /// When we last wrote, or may have, and the revisions that we replaced: reads may still show them.
-    pub replaced: Option<(Instant, Vec<String>)>,
-}
-
-impl Memory {
-    /// Whether we wrote so lately that a read may show what was there before.
-    pub fn wrote_lately(&self) -> bool {
-        self.settles_at().is_some()
-    }
-
-    /// Since when reads show what we wrote last, where that is still to come.
-    pub fn settles_at(&self) -> Option<Instant> {
-        let (at, _) = self.replaced.as_ref()?;
-        Some(*at + LAG).filter(|settled| *settled > Instant::now())
-    }
-
-    /// Whether this is a revision that we replaced lately.
-    pub fn has_replaced(&self, revision: &str) -> bool {
-        let replaced = self.replaced.as_ref().filter(|_| self.wrote_lately());
-        replaced.is_some_and(|(_, revisions)| revisions.iter().any(|replaced| replaced == revision))
-    }
-}
 
 /// What a pass needs.
 pub struct Pass<'a, C, R> {
@@ -76,6 +37,10 @@ pub struct Pass<'a, C, R> {
     pub remote: &'a R,
     /// Why the kind can't be synced on this cluster, if so.
     pub unsupported: Option<String>,
+    /// The policies that hold for the object.
+    pub policy: Policy,
+    /// The kind's CRD is not ours, and keeps only conditions of a status.
+    pub conditions_only: bool,
     /// This process writes only since lately: what one before it wrote last may not be seen yet.
     pub young: bool,
     /// The object was read for this pass; else it is as its watch had it, which may lag.
@@ -87,6 +52,8 @@ pub struct Pass<'a, C, R> {
 pub enum Ended {
     /// It went to its end; the object as the pass acted on it.
     Finished(Finish, Box<Object>),
+    /// The same, and the object's CRD keeps nothing of a status but its conditions.
+    Pruned(Finish, Box<Object>),
     /// The object is gone.
     Gone(Finish),
     /// The object is not as it was read: the pass is to be run again with it read afresh.
@@ -101,13 +68,18 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
         let status = object.status();
         memory.record = status::record(&status);
         memory.suspect |= !status::is_current(&status, object.generation());
+        memory.handled = status::request(&status).map(Into::into);
     }
     let like = like(pass, &object);
     let parts = like.iter().flat_map(|like| pass.kind.resource.parts().map(|part| part.text(like)));
     memory.parts = parts.collect();
+    // What was left as it was may not be left so any more, and somebody may have asked for a look.
+    let requested = pass.policy.requested.as_deref();
+    memory.suspect |=
+        memory.left.take().is_some() || requested.is_some() && requested != memory.handled.as_deref();
     let known = known(pass, &object, memory);
-    let (held, refs) = (pass.fresh, Vec::new());
-    let mut run = Run { pass, object, held, memory, known, like, desired: None, refs, live: None };
+    let (held, desired, refs, live) = (pass.fresh, None, Vec::new(), None);
+    let mut run = Run { pass, object, held, memory, known, like, desired, refs, blind: false, live };
     loop {
         let step = decide(&run.known);
         tracing::trace!(key = %pass.key, ?step, "step");
@@ -118,18 +90,25 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
 }
 
 fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known {
-    let words = &pass.target.words;
-    let policy = Policy::of(words, |name| object.annotation(name));
+    let (words, policy) = (&pass.target.words, &pass.policy);
     let facts = Facts {
         deleting: object.is_deleting(),
         finalized: object.finalizers().contains(&words.finalizer),
         ignored: policy.ignore,
         keep: policy.keep,
+        paused: policy.paused.map(|source| who(source, words)),
+        unknown: (!policy.unknown.is_empty()).then(|| policy.unknown.join("; ")),
+        management: policy.management,
+        drift: policy.drift,
+        adopt: policy.adopt,
         record: memory.record.clone(),
+        synced: status::is_synced(&object.status(), words),
+        settled: memory.record.is_none() && status::is_settled(&object.status(), object.generation()),
         suspect: memory.suspect,
         exclusive_create: !pass.kind.resource.calls.create.is_empty(),
         lags: pass.young || memory.wrote_lately(),
         scope: scope(pass, object),
+        repeated: memory.repeated(),
     };
     Known {
         object: facts,
@@ -157,6 +136,15 @@ fn like<C, R>(pass: &Pass<'_, C, R>, object: &Object) -> Option<DynamicMessage> 
     Some(manifest::desired(pass.kind, words, ownership, &object.json()).message)
 }
 
+/// Who asks for a pause, in words.
+fn who(source: Source, words: &Words) -> String {
+    match source {
+        Source::Object => format!("the object's annotation {}", words.paused),
+        Source::Namespace => format!("its namespace's annotation {}", words.paused),
+        Source::Process => "a flag of the operator".to_owned(),
+    }
+}
+
 struct Run<'a, C, R> {
     pass: &'a Pass<'a, C, R>,
     object: Object,
@@ -167,6 +155,8 @@ struct Run<'a, C, R> {
     like: Option<DynamicMessage>,
     desired: Option<DynamicMessage>,
     refs: Vec<SecretRef>,
+    /// Desired holds secrets.
+    blind: bool,
     live: Option<DynamicMessage>,
 }
 
@@ -203,7 +193,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             Some(_) => Outcome::Wrote(Verb::Delete, Vec::new()),
             None => Outcome::Released,
         };
-        let finish = Finish { outcome, says: Vec::new(), record: None, wake: Wake::Never };
+        let finish = ending(outcome);
         match self.pass.cluster.remove_finalizer(self.pass.kind, &self.object).await {
             Ok(Patched::Done(_) | Patched::Gone) => Ended::Gone(finish),
             other => ended(other),
@@ -213,6 +203,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     fn translate(&mut self) -> Option<Ended> {
         let Target { words, ownership, .. } = self.pass.target;
         let made = manifest::desired(self.pass.kind, words, ownership, &self.object.json());
+        self.blind = !made.secrets.is_empty() || !made.literals.is_empty();
         if refused(&made.diagnostics) {
             let errors = made.diagnostics.iter().filter(|d| d.severity == Severity::Error);
             let texts: Vec<_> = errors.map(ToString::to_string).collect();
@@ -292,16 +283,28 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         let resource = &self.pass.kind.resource;
         let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
         let replaced = self.memory.replaced.as_ref().filter(|_| self.memory.wrote_lately());
+        let ownership = &self.pass.target.ownership;
+        let (owned, hash) = (is_marked(ownership, resource, live), compare::hash(resource, live));
+        let desired = self.desired.as_ref();
+        let differences =
+            |live| desired.map(|desired| compare::differences(resource, desired, live)).unwrap_or_default();
+        let changed = differences(live);
         Found {
-            owned: is_marked(&self.pass.target.ownership, resource, live),
+            owned,
             other_kind: self.other_kind(live),
             stale: replaced.is_some_and(|(_, revisions)| revisions.contains(&revision)),
-            hash: compare::hash(resource, live),
-            changed: self
-                .desired
-                .as_ref()
-                .map(|d| compare::differences(resource, d, live))
-                .unwrap_or_default(),
+            changed_if_ours: match owned {
+                true => changed.clone(),
+                false => differences(&mark(ownership, resource, live)),
+            },
+            lacking: match changed.is_empty() {
+                true => Vec::new(),
+                false => desired.map(|d| compare::lacking(resource, d, live)).unwrap_or_default(),
+            },
+            changed,
+            same: desired.is_some_and(|desired| compare::hash(resource, desired) == hash),
+            blind: self.blind,
+            hash,
             revision,
         }
     }
@@ -351,13 +354,16 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             Live::Absent => Vacant::read(None)?,
             _ => Vacant::unread(),
         };
-        self.write(Verb::Create, Vec::new(), false, Write::Create(desired, proof)).await
+        self.write(Verb::Create, Vec::new(), Why::Asked, Write::Create(desired, proof)).await
     }
 
     async fn update(&mut self, update: Update) -> Option<Ended> {
         let (resource, target) = (&self.pass.kind.resource, self.pass.target);
         let live = self.live.as_ref()?;
-        let proof = Owned::marked(&target.ownership, resource, live)?;
+        let proof = match update.why {
+            Why::Adopts => Owned::adopted(resource, live),
+            Why::Asked | Why::Reverts => Owned::marked(&target.ownership, resource, live)?,
+        };
         let mut desired = self.desired.clone()?;
         for path in &resource.preserve {
             match path.get(live) {
@@ -365,35 +371,34 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
                 None => path.clear(&mut desired),
             }
         }
-        self.write(Verb::Update, update.changed, update.reverts, Write::Update(desired, proof)).await
+        self.write(Verb::Update, update.changed, update.why, Write::Update(desired, proof)).await
     }
 
     async fn delete(&mut self) -> Option<Ended> {
         let live = self.live.as_ref()?;
         let proof = Owned::marked(&self.pass.target.ownership, &self.pass.kind.resource, live)?;
-        self.write(Verb::Delete, Vec::new(), false, Write::Delete(proof)).await
+        self.write(Verb::Delete, Vec::new(), Why::Asked, Write::Delete(proof)).await
     }
 
-    async fn write(
-        &mut self,
-        verb: Verb,
-        changed: Vec<String>,
-        reverted: bool,
-        write: Write,
-    ) -> Option<Ended> {
+    async fn write(&mut self, verb: Verb, changed: Vec<String>, why: Why, write: Write) -> Option<Ended> {
         let pass = self.pass;
         match pass.remote.write(pass.kind, pass.key, &changed, write).await {
             Ok(answer) => {
                 let record = self.record(answer.as_ref());
                 self.remember(&record);
+                self.memory.count(verb, &changed);
+                let dropped = self.desired.as_ref().zip(answer).filter(|_| verb != Verb::Delete);
+                let resource = &pass.kind.resource;
+                let dropped = dropped.map(|(desired, live)| compare::lacking(resource, desired, &live));
                 self.known.failed = None;
-                self.known.written = Some(Written { verb, changed, reverted, record });
+                let dropped = dropped.unwrap_or_default();
+                self.known.written = Some(Written { verb, changed, why, dropped, record });
             }
             Err(failure) => {
                 // It may have been applied: until live is seen, the record is not to be trusted.
                 if ambiguous(&failure) {
                     self.memory.suspect = true;
-                    self.wrote(None);
+                    self.memory.wrote(None);
                 }
                 self.known.failed = Some(Failed { verb, failure, reread: false });
             }
@@ -420,42 +425,71 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             Live::Found(found) if found.revision != record.revision => Some(found.revision.clone()),
             _ => None,
         };
-        self.wrote(replaced.filter(|revision| !revision.is_empty()));
+        self.memory.wrote(replaced.filter(|revision| !revision.is_empty()));
         self.memory.suspect = false;
     }
 
-    /// A write was done just now, or may have been: reads may still show what was there before.
-    fn wrote(&mut self, replaced: Option<String>) {
-        let lately = self.memory.wrote_lately();
-        let before = self.memory.replaced.take().filter(|_| lately).map(|(_, before)| before);
-        let revisions = before.unwrap_or_default().into_iter().chain(replaced).collect();
-        self.memory.replaced = Some((Instant::now(), revisions));
-    }
-
     async fn finish(&mut self, finish: Finish) -> Ended {
-        if matches!(finish.outcome, Outcome::InSync) && matches!(self.known.live, Live::Found(_)) {
-            self.memory.suspect = false;
-        }
-        // The record is of the last success. Whether it still holds, only live can tell.
-        self.memory.suspect |= matches!(finish.outcome, Outcome::Failed(_));
+        self.judge(&finish);
         // Remembered before it is written: a status that does not get through costs a comparison, not a second write.
         if let Some(record) = &finish.record {
             self.memory.record = Some(record.clone());
         }
-        let words = &self.pass.target.words;
-        let (old, generation) = (self.object.status(), self.object.generation());
+        let old = self.object.status();
         let with_record = Finish { record: self.memory.record.clone(), ..finish.clone() };
-        let patch = status::patch(&old, &with_record, words, generation, Timestamp::now());
-        if let Some(note) = status::note(&finish, patch.as_ref()) {
+        let telling = Telling {
+            words: &self.pass.target.words,
+            policy: &self.pass.policy,
+            generation: self.object.generation(),
+            now: Timestamp::now(),
+            conditions_only: self.pass.conditions_only,
+        };
+        let patch = status::patch(&old, &with_record, &telling);
+        for note in status::notes(&old, &finish, patch.as_ref()) {
             self.pass.cluster.tell(self.pass.kind, &self.object, note);
         }
-        let Some(patch) = patch else { return Ended::Finished(finish, Box::new(self.object.clone())) };
+        // Not as a patch left it: that may hold an edit or a deletion that this pass knows nothing of.
+        let object = Box::new(self.object.clone());
+        let Some(patch) = patch else { return Ended::Finished(finish, object) };
         match self.pass.cluster.patch_status(self.pass.kind, &self.object, &patch).await {
-            // Not as the patch left it: that may hold an edit or a deletion that this pass knows nothing of.
-            Ok(Patched::Done(_)) => Ended::Finished(finish, Box::new(self.object.clone())),
+            Ok(Patched::Done(after)) if status::is_pruned(&patch, &after.status()) => {
+                Ended::Pruned(finish, object)
+            }
+            Ok(Patched::Done(_)) => Ended::Finished(finish, object),
             other => ended(other),
         }
     }
+
+    /// What the end of the pass says of what is remembered.
+    fn judge(&mut self, finish: &Finish) {
+        let left = match (&finish.outcome, &self.known.live) {
+            (Outcome::InSync | Outcome::Drifted, Live::Found(found)) => {
+                Some(state(&found.revision, &found.hash))
+            }
+            (Outcome::InSync | Outcome::Drifted, Live::Absent) if !self.known.object.lags => Some("".into()),
+            _ => None,
+        };
+        if let Some(left) = left {
+            self.memory.suspect = false;
+            let record = finish.record.as_ref().or(self.memory.record.as_ref());
+            let as_recorded = |record: &Record| {
+                *left == *record.live || !record.revision.is_empty() && *left == *record.revision
+            };
+            // What is older than our own write will be gone soon.
+            let stale = matches!(&self.known.live, Live::Found(found) if found.stale);
+            self.memory.left = (!stale && !record.is_some_and(as_recorded)).then_some(left);
+        }
+        // The record is of the last success. Whether it still holds, only live can tell.
+        self.memory.suspect |= matches!(finish.outcome, Outcome::Failed(_));
+        if !finish.says.is_empty() {
+            self.memory.handled = self.pass.policy.requested.as_deref().map(Into::into);
+        }
+    }
+}
+
+/// An end that leaves nothing to say.
+fn ending(outcome: Outcome) -> Finish {
+    Finish { outcome, says: Vec::new(), remarks: Vec::new(), record: None, wake: Wake::Never }
 }
 
 fn ambiguous(failure: &Failure) -> bool {
@@ -464,11 +498,7 @@ fn ambiguous(failure: &Failure) -> bool {
 
 fn ended(patched: Result<Patched, String>) -> Ended {
     match patched {
-        Ok(Patched::Gone) => {
-            let finish =
-                Finish { outcome: Outcome::Released, says: Vec::new(), record: None, wake: Wake::Never };
-            Ended::Gone(finish)
-        }
+        Ok(Patched::Gone) => Ended::Gone(ending(Outcome::Released)),
         Ok(Patched::Done(_) | Patched::Conflict) => Ended::Stale,
         Err(why) => Ended::Trouble(why),
     }

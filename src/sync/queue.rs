@@ -18,7 +18,7 @@ pub enum Lane {
 }
 
 /// How many passes at once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Bounds {
     /// In all.
     pub total: usize,
@@ -26,6 +26,8 @@ pub struct Bounds {
     pub kind: usize,
     /// Of background work, so that an edit never waits for a slot.
     pub background: usize,
+    /// Of some kinds, in the place of `kind`.
+    pub kinds: HashMap<Arc<str>, usize>,
 }
 
 /// The queue.
@@ -142,9 +144,10 @@ impl Queue {
     }
 
     fn pop_lane(&mut self, lane: Lane, now: Instant) -> Option<Turn> {
-        let (objects, running, bound) = (&mut self.objects, &self.running_kind, self.bounds.kind);
+        let (objects, running, bounds) = (&mut self.objects, &self.running_kind, &self.bounds);
+        let bound = |kind: &Arc<str>| bounds.kinds.get(kind).copied().unwrap_or(bounds.kind);
         let key = self.lanes[lane as usize].pop(
-            |kind| running.get(kind).is_none_or(|running| *running < bound),
+            |kind| running.get(kind).is_none_or(|running| *running < bound(kind)),
             |key| objects.get(key).is_some_and(|s| s.queued == Some(lane) && s.running.is_none()),
         )?;
         let state = objects.get_mut(&key)?;
@@ -276,7 +279,9 @@ impl Turns {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { total: 3, kind: 2, background: 1 };
+    fn bounds() -> Bounds {
+        Bounds { total: 3, kind: 2, background: 1, kinds: HashMap::new() }
+    }
 
     fn key(kind: &str, name: &str) -> Key {
         Key::new(kind, "ns", name)
@@ -288,7 +293,7 @@ mod tests {
 
     #[test]
     fn edits_go_before_background_work_and_kinds_take_turns() {
-        let (mut queue, now) = (Queue::new(BOUNDS), Instant::now());
+        let (mut queue, now) = (Queue::new(bounds()), Instant::now());
         queue.push(key("A", "later"), Lane::Background, now);
         for name in ["a1", "a2", "a3"] {
             queue.push(key("A", name), Lane::Edit, now);
@@ -304,8 +309,18 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_may_have_a_bound_of_its_own() {
+        let kinds = HashMap::from([(Arc::from("A"), 1)]);
+        let (mut queue, now) = (Queue::new(Bounds { total: 9, kinds, ..bounds() }), Instant::now());
+        for (kind, name) in [("A", "a1"), ("A", "a2"), ("B", "b1"), ("B", "b2")] {
+            queue.push(key(kind, name), Lane::Edit, now);
+        }
+        assert_eq!(names(&mut queue, now), ["a1", "b1", "b2"]);
+    }
+
+    #[test]
     fn an_object_has_one_pass_at_a_time_and_one_more_after_it() {
-        let (mut queue, now) = (Queue::new(BOUNDS), Instant::now());
+        let (mut queue, now) = (Queue::new(bounds()), Instant::now());
         queue.push(key("A", "a"), Lane::Edit, now);
         assert_eq!(names(&mut queue, now), ["a"]);
         queue.push(key("A", "a"), Lane::Edit, now);
@@ -320,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_higher_lane_wins_and_nothing_runs_twice_for_it() {
-        let (mut queue, now) = (Queue::new(BOUNDS), Instant::now());
+        let (mut queue, now) = (Queue::new(bounds()), Instant::now());
         queue.push(key("A", "a"), Lane::Background, now);
         queue.push(key("A", "a"), Lane::Edit, now);
         let turn = queue.pop(now).unwrap();
@@ -331,7 +346,7 @@ mod tests {
 
     #[test]
     fn the_sooner_time_wins_and_now_beats_later() {
-        let (mut queue, now) = (Queue::new(BOUNDS), Instant::now());
+        let (mut queue, now) = (Queue::new(bounds()), Instant::now());
         let soon = now + Duration::from_secs(1);
         queue.push_at(key("A", "a"), now + Duration::from_secs(9));
         queue.push_at(key("A", "a"), soon);
@@ -348,7 +363,7 @@ mod tests {
 
     #[test]
     fn background_work_leaves_slots_free() {
-        let (mut queue, now) = (Queue::new(BOUNDS), Instant::now());
+        let (mut queue, now) = (Queue::new(bounds()), Instant::now());
         for name in ["x", "y"] {
             queue.push(key("A", name), Lane::Background, now);
         }

@@ -1,34 +1,80 @@
 //! Finds what drifted: lists each kind of the target now and then, and has those objects looked at whose resource is not
-//! as their record has it. Reads only; kinds that can't be listed are looked at one by one.
+//! as their record has it. Reads only; kinds that can't be listed are looked at one by one, slowly.
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use prost_reflect::DynamicMessage;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::decide::{Failure, Record};
+use super::decide::Failure;
 use super::engine::Engine;
-use super::execute::Memory;
+use super::memory::Memory;
 use super::ports::{Cluster, Remote};
+use super::sight::Sight;
 use crate::kube::object::Key;
 use crate::mapping::errors::Class;
 use crate::mapping::plan::{Kind, Resource};
-use crate::translate::compare;
 
-/// Scans all kinds once, spreading what it finds over `spread`. Gives the kinds that could not be listed, and why.
+/// How long after a start the first scan begins: the objects are known by then.
+const SOON: Duration = Duration::from_secs(10);
+/// How long a scan waits that found the target away.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// Scans for ever: soon after the start for what changed while nobody looked, and from then on each kind once in a
+/// period, the kinds spread over it. `failed` is told of kinds that could not be listed, and why.
+pub async fn keep<C: Cluster, R: Remote>(
+    engine: &Engine<C, R>,
+    period: Duration,
+    failed: impl Fn(&str, &Failure),
+) {
+    // Replicas and restarts are not to fall into step.
+    let varied = |time: Duration| time.mul_f64(0.9 + 0.2 * fastrand::f64());
+    let resources = resources(engine);
+    let count = u32::try_from(resources.len()).unwrap_or(u32::MAX).max(1);
+    sleep(varied(SOON.min(period / 10))).await;
+    let mut pause = SOON.min(period) / count;
+    loop {
+        for resource in &resources {
+            let next = Instant::now() + varied(pause);
+            let mut told = false;
+            while let Err(failure) = scan_resource(engine, resource, period).await {
+                if !std::mem::replace(&mut told, true) {
+                    failed(&resource.name, &failure);
+                }
+                if failure.class != Class::Unavailable {
+                    break;
+                }
+                sleep(AWAY).await;
+            }
+            sleep_until(next).await;
+        }
+        pause = period / count;
+    }
+}
+
+/// Scans all kinds once, spreading what can't be listed over `spread`. Gives the kinds that could not be listed though
+/// they should, and why.
 pub async fn scan<C: Cluster, R: Remote>(engine: &Engine<C, R>, spread: Duration) -> Vec<(String, Failure)> {
     let mut failed = Vec::new();
-    let kinds = &engine.target().kinds;
-    for (index, kind) in kinds.iter().enumerate() {
-        if kinds[..index].iter().any(|before| Arc::ptr_eq(&before.resource, &kind.resource)) {
-            continue;
-        }
-        if let Err(failure) = scan_resource(engine, &kind.resource, spread).await {
-            failed.push((kind.resource.name.clone(), failure));
+    for resource in resources(engine) {
+        if let Err(failure) = scan_resource(engine, &resource, spread).await {
+            failed.push((resource.name.clone(), failure));
         }
     }
     failed
+}
+
+/// All resources, each once however many kinds stand for it.
+fn resources<C: Cluster, R: Remote>(engine: &Engine<C, R>) -> Vec<Arc<Resource>> {
+    let mut resources: Vec<Arc<Resource>> = Vec::new();
+    for kind in &engine.target().kinds {
+        if !resources.iter().any(|known| Arc::ptr_eq(known, &kind.resource)) {
+            resources.push(Arc::clone(&kind.resource));
+        }
+    }
+    resources
 }
 
 /// Scans one resource, spreading what it finds over `spread`.
@@ -51,17 +97,19 @@ pub(super) async fn scan_resource<C: Cluster, R: Remote>(
     if known.is_empty() {
         return Ok(());
     }
-    let one_by_one = || known.iter().cloned().collect();
-    let suspects = if resource.calls.list.is_empty() {
+    let one_by_one = || (known.iter().cloned().collect(), spread);
+    let (suspects, spread) = if resource.calls.list.is_empty() {
         one_by_one()
     } else {
         match listed(engine, resource, &kinds, known.clone()).await {
             // An older server: what can't be read at all says so in its objects, once they are looked at.
             Err(failure) if failure.class == Class::Unimplemented => one_by_one(),
-            listed => listed?,
+            // What is known to have changed does not wait.
+            listed => (listed?, Duration::ZERO),
         }
     };
     engine.scanned(&kinds);
+    let suspects: Vec<Key> = suspects;
     let count = u32::try_from(suspects.len()).unwrap_or(u32::MAX).max(1);
     let now = Instant::now();
     for (index, key) in (0u32..).zip(suspects) {
@@ -74,15 +122,13 @@ pub(super) async fn scan_resource<C: Cluster, R: Remote>(
 fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> BTreeSet<Key> {
     engine.with_store(|store| {
         let keys = kinds.iter().flat_map(|kind| store.keys(&kind.kubernetes.kind, None));
-        keys.filter(|key| store.memory(key).is_some_and(|memory| checkable(memory).is_some()))
-            .cloned()
-            .collect()
+        keys.filter(|key| store.memory(key).is_some_and(checkable)).cloned().collect()
     })
 }
 
 /// What we wrote lately may not be in the list yet.
-fn checkable(memory: &Memory) -> Option<&Record> {
-    memory.record.as_ref().filter(|_| !memory.wrote_lately())
+fn checkable(memory: &Memory) -> bool {
+    (memory.record.is_some() || memory.left.is_some()) && !memory.wrote_lately()
 }
 
 /// Lists the resource; those of the known objects that are not as recorded, or not there.
@@ -95,24 +141,25 @@ async fn listed<C: Cluster, R: Remote>(
     let mut suspects = Vec::new();
     let mut each = |live: &DynamicMessage| {
         let name = resource.metadata.name.text(live);
+        let sight = LazyCell::new(|| Sight::of(resource, live));
+        let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
         let parts: Vec<String> = resource.parts().map(|part| part.text(live)).collect();
         engine.with_store(|store| {
             let named = kinds.iter().flat_map(|kind| store.named(&kind.kubernetes.kind, &name));
             for (key, memory) in named.filter(|(_, memory)| *memory.parts == *parts) {
                 missing.remove(key);
-                if checkable(memory).is_some_and(|record| !as_recorded(resource, record, live)) {
+                let is_known = || memory.is_untouched(&revision) || sight.is_known(memory);
+                if checkable(memory) && !is_known() {
                     suspects.push(key.clone());
                 }
             }
         });
     };
     engine.remote().list(resource, &mut each).await?;
-    suspects.extend(missing);
+    // Some are left absent: that they are is no news.
+    let is_news = |key: &Key| {
+        engine.with_store(|store| store.memory(key).is_some_and(|memory| memory.left.as_deref() != Some("")))
+    };
+    suspects.extend(missing.into_iter().filter(is_news));
     Ok(suspects)
-}
-
-fn as_recorded(resource: &Resource, record: &Record, live: &DynamicMessage) -> bool {
-    let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
-    let untouched = !record.revision.is_empty() && record.revision == revision;
-    untouched || (!record.live.is_empty() && record.live == compare::hash(resource, live))
 }

@@ -4,7 +4,7 @@ use prost_reflect::DynamicMessage;
 use tokio::time::Instant;
 
 use super::decide::Record;
-use super::execute::Memory;
+use super::memory::Memory;
 use crate::mapping::plan::Resource;
 use crate::translate::compare;
 
@@ -42,12 +42,24 @@ impl Sight {
         Self::Live { revision, hash: compare::hash(resource, live) }
     }
 
+    /// Whether it is as the record has it, or as the last pass left it.
+    pub fn is_known(&self, memory: &Memory) -> bool {
+        match self {
+            Self::Live { revision, hash } => memory.knows(revision, hash),
+            Self::Gone => memory.left.as_deref() == Some(""),
+            Self::Other => false,
+        }
+    }
+
     /// What follows from it for an object of which this is remembered.
     pub fn judge(&self, memory: &Memory) -> Verdict {
-        let (Self::Live { revision, hash }, Some(record)) = (self, &memory.record) else {
+        if self.is_known(memory) {
+            return Verdict::Known;
+        }
+        let (Self::Live { revision, .. }, Some(record)) = (self, &memory.record) else {
             return Verdict::Look;
         };
-        if is_recorded(record, revision, hash) || memory.has_replaced(revision) {
+        if memory.has_replaced(revision) {
             return Verdict::Known;
         }
         match memory.settles_at() {

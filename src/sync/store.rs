@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
-use super::execute::Memory;
+use super::memory::Memory;
 use crate::kube::object::{Key, Object};
 
 /// What is known of all objects.

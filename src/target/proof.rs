@@ -62,6 +62,16 @@ impl Owned {
     }
 }
 
+/// The resource as it would be if it were marked as ours.
+pub fn mark(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> DynamicMessage {
+    let mut marked = live.clone();
+    let labels = resource.metadata.labels.get(live).map(std::borrow::Cow::into_owned);
+    let mut labels = labels.as_ref().and_then(Value::as_map).cloned().unwrap_or_default();
+    labels.insert(MapKey::String(ownership.label.clone()), Value::String(ownership.value.clone()));
+    resource.metadata.labels.set(&mut marked, Value::Map(labels));
+    marked
+}
+
 /// Whether a resource says that it is ours, or could not say so.
 pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> bool {
     if resource.unmarked {

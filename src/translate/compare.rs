@@ -24,6 +24,18 @@ pub fn normalise(resource: &Resource, message: &DynamicMessage) -> DynamicMessag
 /// What desired leaves unset and live has is a default of the server's and no difference, but maps are taken as a whole:
 /// an entry that only live has is one. So are lists of another length.
 pub fn differences(resource: &Resource, desired: &DynamicMessage, live: &DynamicMessage) -> Vec<String> {
+    let paths = compare(resource, desired, live).into_iter();
+    paths.map(|(path, _)| path).collect()
+}
+
+/// Those of the differences where live has nothing at all.
+pub fn lacking(resource: &Resource, desired: &DynamicMessage, live: &DynamicMessage) -> Vec<String> {
+    let paths = compare(resource, desired, live).into_iter();
+    paths.filter(|(_, lacks)| *lacks).map(|(path, _)| path).collect()
+}
+
+/// The differences, and whether live has nothing there.
+fn compare(resource: &Resource, desired: &DynamicMessage, live: &DynamicMessage) -> Vec<(String, bool)> {
     let (desired, live) = (comparable(resource, desired), comparable(resource, live));
     let mut paths = Vec::new();
     let compare = Compare { shapes: &resource.shapes, paths: &mut paths };
@@ -109,7 +121,7 @@ fn messages(value: &mut Value) -> Vec<&mut DynamicMessage> {
 
 struct Compare<'a> {
     shapes: &'a Shapes,
-    paths: &'a mut Vec<String>,
+    paths: &'a mut Vec<(String, bool)>,
 }
 
 impl Compare<'_> {
@@ -126,7 +138,7 @@ impl Compare<'_> {
             let place = Place::Member(at, key);
             match live.get(key) {
                 Some(live) => self.member(member, desired, live, &place),
-                None => self.paths.push(place.to_string()),
+                None => self.paths.push((place.to_string(), true)),
             }
         }
     }
@@ -154,7 +166,7 @@ impl Compare<'_> {
             (Some(Json::Object(desired)), Some(Json::Object(live))) => {
                 Compare { shapes: self.shapes, paths: self.paths }.within(shape, desired, live, at);
             }
-            _ => self.paths.push(at.to_string()),
+            (_, live) => self.paths.push((at.to_string(), live.is_none())),
         }
     }
 
@@ -166,7 +178,7 @@ impl Compare<'_> {
                     let place = Place::Key(at, key);
                     match (desired.get(key), live.get(key)) {
                         (Some(desired), Some(live)) => self.exactly(desired, live, &place),
-                        _ => self.paths.push(place.to_string()),
+                        (_, live) => self.paths.push((place.to_string(), live.is_none())),
                     }
                 }
             }
@@ -176,7 +188,7 @@ impl Compare<'_> {
                 }
             }
             _ if desired == live => {}
-            _ => self.paths.push(at.to_string()),
+            _ => self.paths.push((at.to_string(), false)),
         }
     }
 }

@@ -27,6 +27,7 @@ mod manifests;
 mod older;
 mod outages;
 mod ownership;
+mod policies;
 mod process;
 mod references;
 mod replicas;

@@ -18,7 +18,7 @@ fn a_resource_of_somebody_else_is_refused_and_stays_as_it_is() {
     world.run(&[]);
     world.apply_all([&role("my-role", &["root"])]);
     let text = "A resource with the same name already exists in Teleport and does not have the Kubernetes origin \
-                label. Refusing to reconcile.";
+                label. Refusing to reconcile. The annotation `resources.teleport.dev/adopt: always` has it taken over.";
     let says = ("TeleportResourceOwned", "False", "OriginLabelNotMatching", text);
     let object = world.until_says("TeleportRoleV7", "my-role", says);
     assert_eq!(object.condition("Ready").expect("a condition").0, "False");

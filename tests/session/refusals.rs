@@ -137,7 +137,8 @@ async fn a_file_that_does_not_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clocks_that_differ() {
-    for (ahead, parts) in [(7200, &["is valid from", "check the clocks of both machines"][..]), (-7200, &[])] {
+    for (ahead, parts) in [(7200, &["is valid from", "check the clocks of both machines"][..]), (-7200, &[])]
+    {
         let mut world = World::new("19", Entrance::Proxy, Method::Token);
         world.joining().lifetime = std::time::Duration::from_secs(3600);
         world.joining().interval = std::time::Duration::from_secs(1800);
