@@ -48,8 +48,19 @@ test: ## run all tests, those against real peers included
 	$(KUBERNETES)
 	tests/peers/build.sh helm
 	tests/peers/build.sh teleport
-	cargo test --workspace --locked --no-fail-fast
+	SIM_SEEDS=2000 cargo test --workspace --locked --no-fail-fast
 	$(GO) test ./...
+
+.PHONY: soak
+soak: ## run random histories through the engine until something goes wrong, or until stopped
+	SIM_FOREVER=1 SIM_SEEDS=1000 SIM_FROM="$${SIM_FROM:-$$RANDOM$$RANDOM}" \
+		cargo test --release --locked --test simulation -- everything --nocapture
+
+.PHONY: chaos
+chaos: ## kill the operator and its peers at random for ten minutes while people edit, then compare
+	$(KUBERNETES)
+	tests/peers/build.sh teleport
+	CHAOS_SECONDS="$${CHAOS_SECONDS:-600}" cargo test --locked --test chaos -- --nocapture
 
 .PHONY: lint
 lint: $(DENY) ## check style, dependencies, and that generated files are current

@@ -39,7 +39,7 @@ use crate::target::call;
 use crate::target::client::Client;
 use crate::target::connection::secure::Secure;
 use crate::target::connection::{Connection, Plaintext};
-use crate::target::gate::Gate;
+use crate::target::gate::{Gate, Permission};
 use crate::target::reach::State;
 use crate::teleport::session::Session;
 use crate::teleport::settings::Settings;
@@ -128,11 +128,12 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
         Some((namespace, name)) => elect(&kubernetes, namespace, name),
         None => (Election::Alone, None),
     };
-    let permission = election.clone();
-    let gate = Gate::new(client.clone(), Arc::new(move || permission.check()));
+    let asked = election.clone();
+    let permission: Arc<Permission> = Arc::new(move || asked.check());
+    let gate = Gate::new(client.clone(), Arc::clone(&permission));
     let (events, _) = Events::start(kubernetes.clone(), NAME, &hostname());
     let crier = Crier { events: events.clone(), myself: myself(&namespaces), metrics: counters.clone() };
-    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone());
+    let cluster = RealCluster::new(kubernetes.clone(), events, &target.words, observer.clone(), permission);
     let remote = RealRemote::new(client.clone(), gate);
     let engine: Arc<TheEngine> =
         Engine::with_settings(Arc::clone(&target), cluster, remote, observer, settings);

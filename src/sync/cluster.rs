@@ -13,6 +13,7 @@ use crate::kube::events::{self, EventType, Events};
 use crate::kube::object::{self, Key, Object};
 use crate::kube::{finalizer, secrets, status};
 use crate::mapping::plan::{Kind, Kubernetes, Words};
+use crate::target::gate::Permission;
 
 /// A real Kubernetes.
 pub struct RealCluster {
@@ -21,14 +22,28 @@ pub struct RealCluster {
     finalizer: String,
     lookup: String,
     observer: Arc<dyn Observer>,
+    permission: Arc<Permission>,
 }
 
 impl RealCluster {
     /// Kubernetes as the client reaches it, with the names of finalizer and annotation that the target uses. The
-    /// observer counts the writes.
-    pub fn new(client: Client, events: Events, words: &Words, observer: Arc<dyn Observer>) -> Self {
+    /// observer counts the writes; `permission` is asked before each.
+    pub fn new(
+        client: Client,
+        events: Events,
+        words: &Words,
+        observer: Arc<dyn Observer>,
+        permission: Arc<Permission>,
+    ) -> Self {
         let (finalizer, lookup) = (words.finalizer.clone(), words.lookup.clone());
-        Self { client, events, finalizer, lookup, observer }
+        Self { client, events, finalizer, lookup, observer, permission }
+    }
+
+    /// Whether a write may be made now, which is then counted.
+    fn writes(&self, resource: &ApiResource, verb: &'static str) -> Result<(), String> {
+        (self.permission)()?;
+        self.observer.wrote(&resource.kind, verb);
+        Ok(())
     }
 }
 
@@ -61,19 +76,19 @@ impl Cluster for RealCluster {
 
     async fn add_finalizer(&self, kind: &Kind, object: &Object) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
-        self.observer.wrote(&resource.kind, "finalizer");
+        self.writes(&resource, "finalizer")?;
         patched(finalizer::add(&self.client, &resource, object, &self.finalizer).await)
     }
 
     async fn remove_finalizer(&self, kind: &Kind, object: &Object) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
-        self.observer.wrote(&resource.kind, "finalizer");
+        self.writes(&resource, "finalizer")?;
         patched(finalizer::remove(&self.client, &resource, object, &self.finalizer).await)
     }
 
     async fn patch_status(&self, kind: &Kind, object: &Object, status: &Value) -> Result<Patched, String> {
         let resource = api_resource(&kind.kubernetes);
-        self.observer.wrote(&resource.kind, "status");
+        self.writes(&resource, "status")?;
         patched(status::patch(&self.client, &resource, object, status).await)
     }
 

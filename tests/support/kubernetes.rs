@@ -36,10 +36,19 @@ rules:
 /// A running Kubernetes API; stopped and its folder removed when dropped.
 pub struct Kubernetes {
     // Stopped in this order: the API server first, and the folder goes last.
-    api_server: Server,
-    _etcd: Server,
+    api_server: Option<Server>,
+    etcd: Option<Server>,
     folder: TempDir,
     url: String,
+    ports: Ports,
+}
+
+/// Where the servers listen, also after they were killed.
+#[derive(Clone, Copy)]
+struct Ports {
+    etcd: u16,
+    peer: u16,
+    api_server: u16,
 }
 
 impl Kubernetes {
@@ -68,15 +77,41 @@ impl Kubernetes {
 
     fn try_start() -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let [client, peer, secure] = free_ports();
-        let etcd = start_etcd(folder.path(), client, peer);
-        let api_server = start_api_server(folder.path(), client, secure);
-        let url = format!("https://127.0.0.1:{secure}");
-        let started = Self { api_server, _etcd: etcd, folder, url };
+        let [etcd, peer, api_server] = free_ports();
+        let ports = Ports { etcd, peer, api_server };
+        let url = format!("https://127.0.0.1:{api_server}");
+        let mut started = Self { api_server: None, etcd: None, folder, url, ports };
+        started.revive_etcd();
+        started.revive_api_server();
         fs::write(started.kubeconfig(), kubeconfig(started.folder.path(), &started.url))
             .expect("the kubeconfig is written");
         started.until_ready()?;
         Ok(started)
+    }
+
+    /// Ends the API server without warning.
+    pub fn kill_api_server(&mut self) {
+        self.api_server = None;
+    }
+
+    /// Starts the API server, at its address and with what etcd holds.
+    pub fn revive_api_server(&mut self) {
+        self.api_server = Some(start_api_server(self.folder.path(), self.ports.etcd, self.ports.api_server));
+    }
+
+    /// Whether the API server has ended by itself: it does when it starts while etcd is away for too long.
+    pub fn api_server_ended(&self) -> bool {
+        self.api_server.as_ref().is_some_and(Server::ended)
+    }
+
+    /// Ends etcd without warning.
+    pub fn kill_etcd(&mut self) {
+        self.etcd = None;
+    }
+
+    /// Starts etcd, at its address and with what it held.
+    pub fn revive_etcd(&mut self) {
+        self.etcd = Some(start_etcd(self.folder.path(), self.ports.etcd, self.ports.peer));
     }
 
     fn until_ready(&self) -> Result<(), String> {
@@ -92,9 +127,10 @@ impl Kubernetes {
             if output.status.success() {
                 return Ok(());
             }
-            if started.elapsed() > START || self.api_server.ended() {
+            let api_server = self.api_server.as_ref().expect("it was started");
+            if started.elapsed() > START || api_server.ended() {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                return Err(said + &self.api_server.log_end());
+                return Err(said + &api_server.log_end());
             }
             sleep(Duration::from_millis(100));
         }
@@ -187,7 +223,7 @@ impl Server {
         const GUARD: &str = r#"exec 3<&0; "$0" "$@" 3<&- & server=$!
             { read -r _ <&3; kill -KILL $server; } & wait $server"#;
         let log = folder.join(format!("{program}.log"));
-        let output = File::create(&log).expect("a log file");
+        let output = File::options().create(true).append(true).open(&log).expect("a log file");
         let guard = Command::new("sh")
             .args(["-c", GUARD])
             .arg(assets().join(program))

@@ -51,6 +51,35 @@ impl Teleport {
         Self::with(&[&flags[..], more].concat())
     }
 
+    /// Starts a server that keeps what it is told, so that it can be killed and revived.
+    pub fn kept(lag: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let server = Server::start(
+            folder.path(),
+            &Self::keeping(&folder, lag, "127.0.0.1:0").each_ref().map(|flag| &**flag),
+        );
+        let ready = ready(folder.path());
+        Self { server, folder, ready }
+    }
+
+    fn keeping(folder: &TempDir, lag: &str, address: &str) -> [String; 6] {
+        let journal = folder.path().join("journal").display().to_string();
+        ["-cache-lag", lag, "-journal", &journal, "-listen", address].map(str::to_owned)
+    }
+
+    /// Ends it without warning.
+    pub fn kill(&mut self) {
+        self.server.stop();
+        fs::remove_file(self.path("ready.json")).expect("it was ready");
+    }
+
+    /// Starts a killed one again: with other authorities, at its address, and with what it kept.
+    pub fn revive(&mut self, lag: &str) {
+        let flags = Self::keeping(&self.folder, lag, &self.ready.auth);
+        self.server = Server::start(self.folder.path(), &flags.each_ref().map(|flag| &**flag));
+        self.ready = ready(self.folder.path());
+    }
+
     /// Starts a server with these flags of the peer.
     pub fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");

@@ -77,6 +77,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar((*string)(&o.web), "web-certificate", string(pki.WebSigned), "`kind` of the certificate that the proxy shows: signed, self, misnamed or expired")
 	flags.BoolVar(&o.separate, "separate", false, "let the proxy tell that TLS routing is off")
 	flags.DurationVar(&o.lag, "cache-lag", 800*time.Millisecond, "poll `period` of the cache that reads are served from; 0 for none")
+	flags.StringVar(&o.journal, "journal", "", "`file` that keeps resources for the process that takes this one's place")
 	flags.BoolVar(&o.plaintext, "plaintext", false, "serve without TLS and without permission checks")
 	if err := flags.Parse(args); err != nil {
 		return o, err

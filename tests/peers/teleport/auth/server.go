@@ -35,6 +35,8 @@ type options struct {
 	// separate says that the proxy tells clients not to route by TLS, which works still.
 	separate bool
 	lag      time.Duration
+	// journal is where resources outlive the process; nowhere where it is empty.
+	journal string
 	// plaintext serves without TLS, and then without permissions and joining too.
 	plaintext bool
 }
@@ -90,6 +92,9 @@ func assemble(o options) (*server, *cache, error) {
 		return nil, nil, err
 	}
 	store := newStore()
+	if err := store.keep(o.journal); err != nil {
+		return nil, nil, err
+	}
 	cache := newCache(store, o.lag)
 	kinds := newKinds(store, cache)
 	if err := kinds.addPresets(); err != nil {

@@ -61,10 +61,31 @@ type store struct {
 	records map[key]record
 	log     []write
 	pending []change
+	// journal outlives the process; nil where nothing need to.
+	journal *journal
 }
 
 func newStore() *store {
 	return &store{records: map[key]record{}}
+}
+
+// keep makes the store go on from a journal, and write all that happens to it.
+func (s *store) keep(path string) error {
+	if path == "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	journal, err := openJournal(path, func(k key, r *record) {
+		if r == nil {
+			delete(s.records, k)
+		} else {
+			s.records[k] = *r
+		}
+		s.pending = append(s.pending, change{k.kind, k.name, r})
+	})
+	s.journal = journal
+	return err
 }
 
 func (s *store) get(kind, name string) (record, bool) {
@@ -150,6 +171,7 @@ func (s *store) commit(method string, k key, before, after *record) {
 	if before != nil && after != nil {
 		w.Changed = !bytes.Equal(before.JSON, after.JSON)
 	}
+	s.journal.write(k, after)
 	s.log = append(s.log, w)
 	s.pending = append(s.pending, change{k.kind, k.name, after})
 }
