@@ -51,7 +51,8 @@ fn known(pass: &Pass) -> Known {
         written: pass.written.map(|written| decide::Written {
             verb: verb(written.verb),
             changed: Vec::new(),
-            reverted: false,
+            why: decide::Why::Asked,
+            dropped: Vec::new(),
             record: record(written.record),
         }),
         rereads: u32::from(pass.rereads),
@@ -86,9 +87,18 @@ fn live(pass: &Pass) -> decide::Live {
             stale,
             revision: text(resource.revision),
             hash: hash(resource.value, resource.ours),
-            changed: Vec::new(),
+            changed: changed(resource.ours && resource.value == pass.object.asks),
+            changed_if_ours: changed(resource.value == pass.object.asks),
+            lacking: Vec::new(),
+            same: resource.ours && resource.value == pass.object.asks,
+            blind: false,
         }),
     }
+}
+
+/// Where a resource differs, which is a whole here.
+fn changed(is_same: bool) -> Vec<String> {
+    if is_same { Vec::new() } else { vec!["value".to_owned()] }
 }
 
 fn verb(verb: Verb) -> decide::Verb {
