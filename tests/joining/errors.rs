@@ -136,7 +136,7 @@ fn certificates() {
                 joiner.set("--ca-pin", &pin);
                 vec![joiner.teleport.pins()[0].clone()]
             },
-            told: &["--ca-pin"],
+            told: &["pinned sha256:000", "tctl status"],
             ..KEYS
         },
         Row {
@@ -146,7 +146,7 @@ fn certificates() {
                 joiner.set("--ca-pin", &pin);
                 vec![joiner.teleport.pins()[0].clone()]
             },
-            told: &["--ca-pin"],
+            told: &["pinned sha256:000", "tctl status"],
             ..KEYS
         },
         Row {

@@ -4,6 +4,13 @@ use std::fs;
 use crate::joiner::{Joiner, Method, Way};
 use crate::teleport::Teleport;
 
+/// Everything that anybody in the process can say, libraries included, which say little by default. Only the Kubernetes client
+/// is left as it is: its concern is another.
+const ALL: [&str; 2] = [
+    "--log-level",
+    "trace,hyper=trace,hyper_util=trace,h2=trace,tonic=trace,tower=trace,rustls=trace,tungstenite=trace,tokio_tungstenite=trace",
+];
+
 fn says_none_of(joiner: &Joiner, secrets: &[String]) {
     let log = joiner.log();
     assert!(log.contains(r#""level":"trace""#), "everything is said");
@@ -28,7 +35,7 @@ fn joining_by_a_token_tells_no_secret() {
     for profile in ["15", "18.5"] {
         let name = format!("secrecy-token-{}", profile.replace('.', "-"));
         let mut joiner = Joiner::new(&name, Teleport::joining(profile, &[]), Way::Proxy, Method::Token);
-        joiner.run(&["--log-level", "TRACE"]);
+        joiner.run(&ALL);
         joiner.until_renewed(2);
         says_none_of(&joiner, &[joiner.token.clone(), "PRIVATE KEY".to_owned()]);
     }
@@ -38,7 +45,7 @@ fn joining_by_a_token_tells_no_secret() {
 fn a_refused_token_is_not_told_either() {
     let mut joiner = Joiner::new("secrecy-refused", Teleport::joining("18", &[]), Way::Proxy, Method::Token);
     joiner.set("--token", "this-token-does-not-exist");
-    joiner.run(&["--log-level", "TRACE"]);
+    joiner.run(&ALL);
     joiner.until_told(&["token"]);
     says_none_of(&joiner, &["this-token-does-not-exist".to_owned()]);
 }
@@ -51,7 +58,7 @@ fn a_service_account_is_not_told() {
         ("secrecy-new", "20", Way::Balancer),
     ] {
         let mut joiner = Joiner::new(name, Teleport::joining(profile, &[]), way, Method::Keys);
-        joiner.run(&["--log-level", "TRACE"]);
+        joiner.run(&ALL);
         joiner.until_renewed(2);
         let proof = fs::read_to_string(joiner.proof_file()).expect("the token");
         // Its first part is the same for every token of the cluster.
