@@ -293,10 +293,9 @@ fn elect(kubernetes: &Kubernetes, namespace: String, name: String) -> (Election,
 
 /// This process, as Kubernetes knows it.
 fn myself(namespaces: &[Option<String>]) -> Subject {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let watched = || namespaces.iter().flatten().next().cloned();
     let namespace = namespace(None).ok().or_else(watched).unwrap_or_else(|| "default".to_owned());
-    Subject::pod(&namespace, &set("POD_NAME").unwrap_or_else(hostname), set("POD_UID"))
+    standing::pod(&namespace, hostname)
 }
 
 /// Tells one interface that a binary carries from another.

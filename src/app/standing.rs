@@ -5,12 +5,13 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::sync::watch::Receiver;
 
-use crate::kube::events::{self, EventType, Events, Note};
+use crate::kube::events::{self, EventType, Events, Note, Subject};
 use crate::ops::health::Fact;
 use crate::ops::metrics::Metrics;
 use crate::target::reach::State;
 use crate::teleport::errors::Nature;
 use crate::teleport::session::Standing;
+use crate::teleport::token::{self, Claims, Proof};
 
 /// Where news of this process go.
 #[derive(Clone)]
@@ -90,6 +91,15 @@ impl Crier {
             }
         }
     }
+}
+
+/// The pod that this process is in, as its service account's token says, or its environment.
+pub fn pod(namespace: &str, hostname: fn() -> String) -> Subject {
+    let claims = Proof::read(token::SERVICE_ACCOUNT.as_ref()).map(|proof| proof.claims().clone());
+    let Claims { pod, pod_uid, .. } = claims.unwrap_or_default();
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let name = pod.or_else(|| set("POD_NAME")).unwrap_or_else(hostname);
+    Subject::pod(namespace, &name, pod_uid.or_else(|| set("POD_UID")))
 }
 
 /// Until when we are somebody; none if we are nobody.

@@ -2,6 +2,7 @@
 pub mod address;
 pub mod anonymous;
 mod call;
+mod causes;
 pub mod certs;
 pub mod dialer;
 mod driver;
@@ -15,6 +16,7 @@ pub mod pin;
 pub mod ping;
 pub mod proto;
 pub mod refresh;
+mod refusal;
 pub mod route;
 pub mod schedule;
 pub mod session;

@@ -11,9 +11,10 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::driver::Driver;
-use super::errors::{self, Nature, Seen, stamp};
+use super::errors::{Nature, Seen, stamp};
 use super::identity::Identity;
 use super::refresh::{Reach, Refresher};
+use super::refusal::blame;
 use super::settings::Settings;
 use crate::target::connection::{Blame, Connection, Link, Trouble, Unreachable};
 
@@ -153,7 +154,7 @@ impl Connection for Session {
 
     fn judge(&self, code: Code, text: &str) -> Blame {
         let known = self.0.shared.standing.borrow().trouble.as_ref().map(|trouble| trouble.nature);
-        errors::blame(code, text, known)
+        blame(code, text, known)
     }
 }
 

@@ -123,6 +123,8 @@ pub struct Claims {
     pub expires: Option<OffsetDateTime>,
     /// The pod that it is bound to.
     pub pod: Option<String>,
+    /// That pod's own identifier.
+    pub pod_uid: Option<String>,
 }
 
 impl Claims {
@@ -141,13 +143,15 @@ impl Claims {
             Some(Audience::Many(many)) => many,
             None => Vec::new(),
         };
+        let pod = raw.kubernetes.and_then(|kubernetes| kubernetes.pod);
         Some(Self {
             issuer: raw.iss,
             subject: raw.sub,
             audiences,
             issued: time(raw.iat),
             expires: time(raw.exp),
-            pod: raw.kubernetes.and_then(|kubernetes| kubernetes.pod).map(|pod| pod.name),
+            pod: pod.as_ref().map(|pod| pod.name.clone()),
+            pod_uid: pod.and_then(|pod| pod.uid),
         })
     }
 
@@ -186,6 +190,7 @@ struct RawKubernetes {
 struct RawPod {
     #[serde(default)]
     name: String,
+    uid: Option<String>,
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Unreadable> {
@@ -234,7 +239,7 @@ mod tests {
         assert_eq!(claims.audiences, ["one", "two"]);
         assert_eq!(claims.issued, Some(datetime!(2025-11-25 22:00 UTC)));
         assert_eq!(claims.expires, Some(datetime!(2025-11-25 22:10 UTC)));
-        assert_eq!(claims.pod.as_deref(), Some("operator-1"));
+        assert_eq!((claims.pod.as_deref(), claims.pod_uid.as_deref()), (Some("operator-1"), Some("x")));
         let bare = Claims::of(&jwt(&serde_json::json!({"aud": "one", "exp": 1e300, "iat": -1e300})));
         assert_eq!(bare, Some(Claims { audiences: vec!["one".to_owned()], ..Claims::default() }));
     }
