@@ -12,7 +12,6 @@ use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
 use kube::Client as Kubernetes;
 use prometheus_client::registry::Registry;
-use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
@@ -35,6 +34,7 @@ use crate::sync::engine::Engine;
 use crate::sync::feed;
 use crate::sync::remote::{RealFeed, RealRemote};
 use crate::sync::scan;
+use crate::sync::shards::Shards;
 use crate::target::call;
 use crate::target::client::Client;
 use crate::target::connection::secure::Secure;
@@ -65,6 +65,8 @@ pub struct Config {
     pub connect: Connect,
     /// Namespace and name of the Lease by which one of several replicas is chosen; none: there is one replica.
     pub lease: Option<(String, String)>,
+    /// Among how many Leases the objects are shared out; one, where there is none.
+    pub shards: usize,
     /// How often all resources are compared with what they should be.
     pub sync_period: Duration,
     /// What else is said about syncing.
@@ -108,8 +110,18 @@ type TheEngine = Engine<RealCluster, RealRemote>;
 /// # Errors
 /// When a part can't be built: a bad address, no access to Kubernetes. What fails later is tried again instead.
 pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -> Result<()> {
-    let Config { kubeconfig, context, namespaces, connect, lease, sync_period, settings, metrics, health } =
-        config;
+    let Config {
+        kubeconfig,
+        context,
+        namespaces,
+        connect,
+        lease,
+        shards,
+        sync_period,
+        settings,
+        metrics,
+        health,
+    } = config;
     let kubernetes = connect::client(kubeconfig.as_deref(), context.as_deref()).await?;
 
     let mut registry = Registry::with_prefix(NAME.replace('-', "_"));
@@ -125,11 +137,13 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let client = Client::new(&target, connection, options);
 
     let (election, elected) = match lease {
-        Some((namespace, name)) => elect(&kubernetes, namespace, name),
+        Some((namespace, name)) => elect(&kubernetes, &namespace, &name, shards),
         None => (Election::Alone, None),
     };
-    let asked = election.clone();
-    let permission: Arc<Permission> = Arc::new(move || asked.check());
+    let held = election.clone();
+    let sharing = Shards::new(election.shards(), move |shard| held.holds(shard));
+    let asked = sharing.clone();
+    let permission: Arc<Permission> = Arc::new(move || asked.may_write());
     let gate = Gate::new(client.clone(), Arc::clone(&permission));
     let (events, _) = Events::start(kubernetes.clone(), NAME, &hostname());
     let crier = Crier { events: events.clone(), myself: myself(&namespaces), metrics: counters.clone() };
@@ -137,6 +151,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let remote = RealRemote::new(client.clone(), gate);
     let engine: Arc<TheEngine> =
         Engine::with_settings(Arc::clone(&target), cluster, remote, observer, settings);
+    engine.share(sharing);
 
     // Served before anything is reached: that nothing is reached yet is what they are asked for.
     let mut servers = JoinSet::new();
@@ -214,7 +229,8 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
         let (engine, stream) = (Arc::clone(&engine), RealFeed(client.clone()));
         tasks.spawn(async move { feed::follow(&engine, &stream, told).await });
     }
-    let running = tokio::spawn(Arc::clone(&engine).run(election.term(&stop)));
+    election.follow(&engine, &stop, &mut tasks);
+    let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
     stop.cancelled().await;
     info!("stopping: no new work is begun");
     if timeout(DRAIN, running).await.is_err() {
@@ -224,71 +240,91 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     drop(tasks);
     if let Some((elected, released)) = elected {
         elected.cancel();
-        let _ = timeout(DEADLINE, released).await;
+        let _ = timeout(DEADLINE, released.join_all()).await;
     }
     ending.cancel();
     while servers.join_next().await.is_some() {}
     Ok(())
 }
 
-/// Whether this replica may write.
+/// Who writes: this replica alone, or for each shard the one that holds its Lease.
 #[derive(Debug, Clone)]
 enum Election {
     Alone,
-    Among(Receiver<Claim>),
+    Among(Vec<Receiver<Claim>>),
 }
 
 impl Election {
-    fn check(&self) -> Result<(), String> {
+    fn shards(&self) -> usize {
         match self {
-            Self::Among(claim) if !claim.borrow().is_current() => {
-                Err("another replica leads: this one does not write".to_owned())
-            }
-            _ => Ok(()),
+            Self::Alone => 1,
+            Self::Among(claims) => claims.len(),
         }
     }
 
-    /// Who may write, for people.
-    fn state(&self) -> serde_json::Value {
+    fn holds(&self, shard: usize) -> bool {
         match self {
-            Self::Alone => json!({"shard": 0, "writes": true}),
-            Self::Among(claim) => {
-                let claim = claim.borrow();
-                json!({"shard": 0, "writes": claim.is_current(), "holder": claim.holder.as_deref()})
-            }
+            Self::Alone => true,
+            Self::Among(claims) => claims.get(shard).is_some_and(|claim| claim.borrow().is_current()),
         }
     }
 
-    /// Waits until this replica may write, or is to stop.
+    /// Who holds a shard, as far as we know.
+    fn holder(&self, shard: usize) -> Option<Arc<str>> {
+        match self {
+            Self::Alone => None,
+            Self::Among(claims) => claims.get(shard)?.borrow().holder.clone(),
+        }
+    }
+
+    /// Waits until this replica may write anything, or is to stop.
     async fn won(&self, stop: &CancellationToken) {
-        let Self::Among(claim) = self else { return };
-        let mut claim = claim.clone();
-        let _ = stop.run_until_cancelled(claim.wait_for(Claim::is_current)).await;
+        let Self::Among(claims) = self else { return };
+        let won = claims
+            .iter()
+            .cloned()
+            .map(|mut claim| Box::pin(async move { drop(claim.wait_for(Claim::is_current).await) }));
+        let _ = stop.run_until_cancelled(futures::future::select_all(won)).await;
     }
 
-    /// Ends when told to, or when the claim is lost: then the process ends, and begins anew as a candidate.
-    fn term(&self, stop: &CancellationToken) -> CancellationToken {
-        if let Self::Among(claim) = self {
-            let (mut claim, stop) = (claim.clone(), stop.clone());
-            tokio::spawn(async move {
+    /// Hands a shard's objects to the engine when it is ours. When one is lost the process ends, and begins anew as a
+    /// candidate: what it remembers of the objects would soon be of the past.
+    fn follow(&self, engine: &Arc<TheEngine>, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+        let Self::Among(claims) = self else { return };
+        for (shard, claim) in claims.iter().enumerate() {
+            let (mut claim, engine, stop) = (claim.clone(), Arc::clone(engine), stop.clone());
+            tasks.spawn(async move {
+                if claim.wait_for(Claim::is_current).await.is_err() {
+                    return;
+                }
+                engine.gained(shard);
                 let lost = claim.wait_for(|claim| !claim.is_current());
                 if stop.run_until_cancelled(lost).await.is_some() {
-                    warn!("the Lease is lost: another replica leads now");
+                    warn!(shard, "the Lease is lost: another replica leads now");
                     stop.cancel();
                 }
             });
         }
-        stop.clone()
     }
 }
 
-type Elected = Option<(CancellationToken, tokio::task::JoinHandle<()>)>;
+type Elected = Option<(CancellationToken, JoinSet<()>)>;
 
-fn elect(kubernetes: &Kubernetes, namespace: String, name: String) -> (Election, Elected) {
-    let config = lease::Config::new(namespace, name, lease::identity(&hostname()));
-    let stop = CancellationToken::new();
-    let (claim, released) = lease::start(kubernetes, config, stop.clone());
-    (Election::Among(claim), Some((stop, released)))
+/// Becomes a candidate for each shard. The first has the Lease's own name, as where there is one alone; each replica
+/// begins with another one.
+fn elect(kubernetes: &Kubernetes, namespace: &str, name: &str, shards: usize) -> (Election, Elected) {
+    let (stop, identity) = (CancellationToken::new(), lease::identity(&hostname()));
+    let quota = (shards > 1).then(Arc::<lease::Quota>::default);
+    let mut released = JoinSet::new();
+    let claims = (0..shards).map(|shard| {
+        let name = if shard == 0 { name.to_owned() } else { format!("{name}-{shard}") };
+        let config = lease::Config { quota: quota.clone(), ..lease::Config::new(namespace, name, &identity) };
+        let (claim, ended) = lease::start(kubernetes, config, stop.clone());
+        released.spawn(async move { drop(ended.await) });
+        claim
+    });
+    let claims = claims.collect();
+    (Election::Among(claims), Some((stop, released)))
 }
 
 /// This process, as Kubernetes knows it.

@@ -83,7 +83,9 @@ impl Shown {
             self.metrics.objects(&kind, "not_ready", view.objects - view.ready);
         }
         self.metrics.told(self.stream.facts().kinds.len());
-        self.metrics.leads(0, self.election.check().is_ok());
+        for shard in 0..self.election.shards() {
+            self.metrics.leads(shard, self.election.holds(shard));
+        }
     }
 
     /// How all stands.
@@ -109,6 +111,10 @@ impl Shown {
                 (kind.to_string(), value)
             })
             .collect();
+        let shards = (0..self.election.shards()).map(|shard| {
+            let (writes, holder) = (self.election.holds(shard), self.election.holder(shard));
+            json!({"shard": shard, "writes": writes, "holder": holder.as_deref()})
+        });
         json!({
             "target": {
                 "name": self.engine.target().name,
@@ -124,7 +130,7 @@ impl Shown {
             },
             "kinds": kinds,
             "stream": {"kinds": told, "refused": refused, "trouble": trouble, "opened": opened, "events": events},
-            "shards": [self.election.state()],
+            "shards": shards.collect::<Vec<_>>(),
         })
     }
 }

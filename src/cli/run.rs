@@ -43,6 +43,10 @@ pub struct Args {
     /// Namespace of the Lease [default: the first namespace of the custom resources, for all of them the pod's own]
     #[arg(long, value_name = "NAMESPACE")]
     pub leader_election_namespace: Option<String>,
+    /// Among how many Leases, and so replicas, the objects are shared out; the same for all replicas. To change it, scale
+    /// to none before
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64), value_name = "NUMBER")]
+    pub shards: u16,
     /// Write without holding a Lease: only where there is one replica
     #[arg(long)]
     pub no_leader_election: bool,
@@ -131,6 +135,9 @@ pub fn within(args: &Args, target: Target) -> Result<Target> {
 /// When they leave open how to reach the target, or which namespace to watch.
 pub fn config(args: &Args, target: &Target) -> Result<Config> {
     let namespaces = app::namespaces(&args.namespace)?;
+    if args.no_leader_election && args.shards > 1 {
+        bail!("--shards needs Leases: leave --no-leader-election out");
+    }
     let lease = match args.no_leader_election {
         true => None,
         false => {
@@ -144,6 +151,7 @@ pub fn config(args: &Args, target: &Target) -> Result<Config> {
         namespaces,
         connect: connect(args, &target.connection)?,
         lease,
+        shards: args.shards.into(),
         sync_period: args.sync_period,
         settings: args.policies.settings(target)?,
         metrics: args.metrics_bind_address.clone(),

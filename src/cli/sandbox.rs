@@ -124,6 +124,7 @@ async fn play(
         namespaces: vec![Some(args.namespace.clone())],
         connect: Connect::Plaintext(address),
         lease: None,
+        shards: 1,
         sync_period: PATIENCE,
         settings: Default::default(),
         metrics: "0".to_owned(),

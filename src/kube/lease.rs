@@ -6,7 +6,10 @@
 //! holder may be followed by one written with it, and the other way round.
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -48,9 +51,20 @@ pub struct Config {
     pub duration: Duration,
     /// How long a renewal holds for ourselves; shorter than `duration` by what clocks may drift and writes may take.
     pub renew_within: Duration,
-    /// Time between two tries, to renew or to take over.
+    /// Time between two tries to renew; to take over is tried twice as often.
     pub retry: Duration,
+    /// The Leases that this is one of, where each candidate is to take one before it takes more.
+    pub quota: Option<Arc<Quota>>,
 }
+
+/// How many of several Leases one candidate for all of them has: others may want one, too.
+#[derive(Debug, Default)]
+pub struct Quota(AtomicUsize);
+
+/// How long a Lease that somebody just let go is left to those who have none, for each that one has.
+const LET_GO: Duration = Duration::from_millis(900);
+/// The same for one that nobody has had so far: the others are only starting.
+const NEVER_HELD: Duration = Duration::from_secs(20);
 
 impl Config {
     /// The usual timings: 15 s, 10 s and 2 s.
@@ -62,6 +76,7 @@ impl Config {
             duration: Duration::from_secs(15),
             renew_within: Duration::from_secs(10),
             retry: Duration::from_secs(2),
+            quota: None,
         }
     }
 }
@@ -97,7 +112,16 @@ pub fn start(
 ) -> (watch::Receiver<Claim>, JoinHandle<()>) {
     let (claim, receiver) = watch::channel(Claim::NONE);
     let api = Api::namespaced(client.clone(), &config.namespace);
-    let candidate = Candidate { api, config, claim, seen: None, complaint: None };
+    let candidate = Candidate {
+        api,
+        config,
+        claim,
+        seen: None,
+        complaint: None,
+        free_since: None,
+        was_held: false,
+        counted: false,
+    };
     (receiver, tokio::spawn(candidate.run(stop)))
 }
 
@@ -109,6 +133,12 @@ struct Candidate {
     seen: Option<(Lease, Instant)>,
     /// The last trouble that was logged: each is told once.
     complaint: Option<String>,
+    /// Since when we know that we could take it.
+    free_since: Option<Instant>,
+    /// We saw somebody else hold it.
+    was_held: bool,
+    /// It counts among those that we have.
+    counted: bool,
 }
 
 impl Candidate {
@@ -131,7 +161,8 @@ impl Candidate {
             Err(_) => self.trouble("no answer in time"),
         }
         self.lapse();
-        sleep(self.config.retry).await;
+        let holds = self.claim.borrow().is_current();
+        sleep(if holds { self.config.retry } else { self.config.retry / 2 }).await;
         self.lapse();
     }
 
@@ -154,10 +185,37 @@ impl Candidate {
         let now = Instant::now();
         let free = |(lease, since): &(Lease, Instant)| may_claim(lease, &self.config, now - *since);
         if !self.seen.as_ref().is_none_or(free) {
+            self.free_since = None;
             return Ok(false);
         }
-        self.write().await?;
-        Ok(true)
+        if !self.may_take(now) {
+            return Ok(false);
+        }
+        let written = self.write().await;
+        if written.is_err() && !self.claim.borrow().is_current() {
+            self.uncount();
+        }
+        written.map(|()| true)
+    }
+
+    /// Whether it is our turn to take one more: at once if we have none, else later the more we have.
+    fn may_take(&mut self, now: Instant) -> bool {
+        let Some(quota) = self.config.quota.clone().filter(|_| !self.counted) else { return true };
+        let free_for = now - *self.free_since.get_or_insert(now);
+        let others = quota.0.fetch_add(1, Ordering::SeqCst);
+        let patience = if self.was_held { LET_GO } else { NEVER_HELD };
+        self.counted = true;
+        if free_for >= patience.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX)) {
+            return true;
+        }
+        self.uncount();
+        false
+    }
+
+    fn uncount(&mut self) {
+        if let Some(quota) = self.config.quota.as_ref().filter(|_| std::mem::take(&mut self.counted)) {
+            quota.0.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     async fn look(&mut self) -> Result<(), Error> {
@@ -168,6 +226,8 @@ impl Candidate {
             Some((old, since)) if version(&old) == version(&lease) => (lease, since),
             _ => (lease, Instant::now()),
         });
+        let held = self.seen.as_ref().map(|(lease, _)| holder(lease));
+        self.was_held |= held.is_some_and(|holder| !holder.is_empty() && holder != self.config.identity);
         Ok(())
     }
 
@@ -243,6 +303,7 @@ impl Candidate {
 
     fn lacking(&mut self) {
         if self.publish(None) {
+            self.uncount();
             warn!("lost leader lease {}", self.title());
             self.log_attempt();
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -21,6 +21,7 @@ use super::ports::{Cluster, Remote};
 use super::queue::{Bounds, Counts, Lane, Queue, Turn};
 use super::retry;
 use super::settings::Settings;
+use super::shards::Shards;
 use super::sight::Sight;
 use super::state::State;
 use super::store::Store;
@@ -81,6 +82,8 @@ pub struct Engine<C, R> {
     wake: Notify,
     /// Passes begun.
     passes: AtomicU64,
+    /// Whose objects are whose; all are ours where nothing was said of it.
+    shards: OnceLock<Shards>,
 }
 
 impl<C: Cluster, R: Remote> Engine<C, R> {
@@ -119,6 +122,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             state: Mutex::new(state),
             wake: Notify::new(),
             passes: AtomicU64::new(1),
+            shards: OnceLock::new(),
         })
     }
 
@@ -305,6 +309,34 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         self.kinds.keys().map(count).collect()
     }
 
+    /// Shares the objects with other replicas. To be called once, before anything runs.
+    pub fn share(&self, shards: Shards) {
+        // A second call changes nothing.
+        let _ = self.shards.set(shards);
+    }
+
+    /// A shard is ours from now on: its objects have their turn.
+    pub fn gained(&self, shard: usize) {
+        let Some(shards) = self.shards.get() else { return };
+        let (mut state, now) = (self.state(), Instant::now());
+        let keys = self.kinds.keys().flat_map(|kind| state.store.keys(kind, None));
+        let is_in = |key: &&Key| state.store.uid(key).is_some_and(|uid| shards.of(uid) == shard);
+        let keys: Vec<_> = keys.filter(is_in).cloned().collect();
+        // Whoever had it before may have written just now, and reads may not show it yet.
+        state.began = Some(now);
+        for key in keys {
+            state.queue.push(key, Lane::Background, now);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    fn is_ours(&self, key: &Key) -> bool {
+        let Some(shards) = self.shards.get() else { return true };
+        // Of what is not known any more the pass says so.
+        self.state().store.uid(key).is_none_or(|uid| shards.has(uid))
+    }
+
     /// Whether nothing is queued or runs; objects that wait for a later time don't count.
     pub fn is_idle(&self) -> bool {
         self.state().queue.is_idle()
@@ -362,6 +394,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         const NEVER: Duration = Duration::from_secs(3600);
         let now = Instant::now();
         while let Some(turn) = { self.state().queue.pop(now) } {
+            if !self.is_ours(&turn.key) {
+                // Somebody else's: it has its turn here when its shard is ours.
+                self.state().queue.done(&turn.key);
+                continue;
+            }
             let engine = Arc::clone(self);
             passes.spawn(async move { engine.turn(turn).await });
         }
@@ -428,7 +465,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
         let pass =
             Pass { target, kind, key, cluster, remote, unsupported, policy, conditions_only, young, fresh };
-        let ended = execute::run(&pass, object, &mut memory).await;
+        let run = execute::run(&pass, object, &mut memory);
+        let ended = match self.shards.get() {
+            Some(shards) => shards.within(&uid, run).await,
+            None => run.await,
+        };
         self.ended(key, &uid, ended, memory, reached)
     }
 

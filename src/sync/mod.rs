@@ -14,6 +14,7 @@ pub mod retry;
 pub mod scan;
 pub mod scope;
 pub mod settings;
+pub mod shards;
 pub mod sight;
 mod state;
 pub mod status;

@@ -135,6 +135,11 @@ impl Store {
         self.objects.get(key).map(|entry| &entry.memory)
     }
 
+    /// What tells an object from others of its name.
+    pub fn uid(&self, key: &Key) -> Option<&str> {
+        self.objects.get(key).map(|entry| entry.uid.as_str())
+    }
+
     /// Failed passes of an object in a row.
     pub fn failures(&self, key: &Key) -> u32 {
         self.memory(key).map_or(0, |memory| memory.failures)
