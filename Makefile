@@ -21,7 +21,10 @@ KUBERNETES = KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/peers/build.sh 
 PROTOS = "$$(tests/peers/build.sh teleport)/teleport-protos" \
 	-mappings mappings/teleport -newer proto/teleport/newer -additions proto/teleport/additions -out proto/teleport/official -younger proto/teleport/younger.toml
 CHART = charts/teleport-operator
-GENERATE = cargo run --quiet --locked -- docs --dir docs --examples examples/teleport --younger proto/teleport/younger.toml --schemas mappings --chart $(CHART)
+# As tests have it: without their dependencies' features all dependencies would be compiled anew.
+BUILT = cargo build --quiet --locked --workspace --tests
+PROGRAM = "$${CARGO_TARGET_DIR:-target}/debug/teleport-operator"
+GENERATE = $(PROGRAM) docs --dir docs --examples examples/teleport --younger proto/teleport/younger.toml --schemas mappings --chart $(CHART)
 # As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
 GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \
 	GOPROXY="$$(go env GOPROXY | sed -E 's/[,|]direct$$//')" go -C tests/peers/teleport
@@ -68,8 +71,9 @@ lint: $(DENY) ## check style, dependencies, and that generated files are current
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(DENY) --locked check bans licenses sources
 	$(PROTOS) -check
+	$(BUILT)
 	$(GENERATE) --check
-	cargo run --quiet --locked -- rbac | diff -u $(CHART)/operator-role.yaml -
+	$(PROGRAM) rbac | diff -u $(CHART)/operator-role.yaml -
 	unformatted="$$(gofmt -l tests/peers)"; [ -z "$$unformatted" ] || { echo "not gofmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 
@@ -79,8 +83,9 @@ proto: ## print proto/teleport/official anew, from the Go API module, as far as 
 
 .PHONY: generate
 generate: ## write docs/kinds, the schemas of mapping files and the chart's generated files anew
-	cargo run --quiet --locked -- crds --dir $(CHART)/operator-crds
-	cargo run --quiet --locked -- rbac > $(CHART)/operator-role.yaml
+	$(BUILT)
+	$(PROGRAM) crds --dir $(CHART)/operator-crds
+	$(PROGRAM) rbac > $(CHART)/operator-role.yaml
 	$(GENERATE)
 
 # No code of this project is unsafe, so a sanitizer of memory would only slow it down.
