@@ -420,6 +420,17 @@ async fn watch_namespace(
     };
     let mut refused = false;
     loop {
+        // Asked before, so that nobody's log fills with what is refused by intent.
+        if namespaces::may_watch(&kubernetes, namespace.as_deref()).await.is_ok_and(|allowed| !allowed) {
+            tell();
+            if !std::mem::replace(&mut refused, true) {
+                info!(
+                    "the annotations of the namespace have no effect, only those of objects: it may not be watched"
+                );
+            }
+            sleep(AGAIN).await;
+            continue;
+        }
         let mut events = std::pin::pin!(namespaces::watch(&kubernetes, namespace.as_deref(), lists));
         while let Some(event) = events.next().await {
             match event {

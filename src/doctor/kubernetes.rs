@@ -95,7 +95,13 @@ fn actions(rules: &Value, namespace: Option<&str>, lease: Option<&str>) -> Vec<A
                     }
                     let namespace = if is_lease { lease } else { namespace };
                     let (group, resource) = (group.clone(), resource.clone());
-                    actions.push(Action { verb, group, resource, namespace: namespace.map(str::to_owned) });
+                    actions.push(Action {
+                        verb,
+                        group,
+                        resource,
+                        namespace: namespace.map(str::to_owned),
+                        name: None,
+                    });
                 }
             }
         }

@@ -5,6 +5,8 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, api::PartialObjectMeta};
 
+use super::errors::Error;
+use super::review::{Action, may};
 use super::watch::{Event, Lists, watch_api};
 
 /// A namespace and its annotations.
@@ -14,6 +16,20 @@ pub struct Annotations {
     pub name: String,
     /// What they say.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Whether we may watch a namespace, or all.
+///
+/// # Errors
+/// When Kubernetes does not answer.
+pub async fn may_watch(client: &Client, name: Option<&str>) -> Result<bool, Error> {
+    let action = Action {
+        verb: "watch".to_owned(),
+        resource: "namespaces".to_owned(),
+        name: name.map(str::to_owned),
+        ..Action::default()
+    };
+    may(client, &action).await
 }
 
 /// Watches one namespace, or all. Only metadata is asked for, and of one namespace no other's: leave for it is enough.

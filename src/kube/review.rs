@@ -19,6 +19,8 @@ pub struct Action {
     pub resource: String,
     /// The namespace; none: in all of them.
     pub namespace: Option<String>,
+    /// The object; none: any of them.
+    pub name: Option<String>,
 }
 
 /// Asks whether we may.
@@ -36,6 +38,7 @@ pub async fn may(client: &Client, action: &Action) -> Result<bool, Error> {
         resource: Some(resource.to_owned()),
         subresource,
         namespace: action.namespace.clone(),
+        name: action.name.clone(),
         ..ResourceAttributes::default()
     };
     let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
