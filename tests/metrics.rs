@@ -26,6 +26,7 @@ fn registered() -> Described {
     metrics.wrote(&kind, "status");
     metrics.objects(&kind, "ready", 1);
     metrics.drifted(&kind, true);
+    metrics.drifting(&kind, 1);
     metrics.scanned(&kind, 1);
     metrics.watched(&kind, "applied");
     metrics.restarted(&kind);
