@@ -120,9 +120,10 @@ struct News {
     text: String,
 }
 
+/// That all is well from the start is no news: a restart writes nothing.
 fn reach_news(before: &State, now: &State) -> Option<News> {
     match (before, now) {
-        (State::Unknown | State::Down(_), State::Up) => {
+        (State::Down(_), State::Up) => {
             Some(News { warning: false, reason: "Reachable", text: "the target answers".to_owned() })
         }
         (State::Unknown | State::Up, State::Down(why)) => {
@@ -132,7 +133,7 @@ fn reach_news(before: &State, now: &State) -> Option<News> {
     }
 }
 
-/// Only what is new: a renewal that went well, or the same failure once more, is none.
+/// Only what is new: a renewal that went well, the same failure once more, or a first try that went well, is none.
 fn session_news(before: &Standing, now: &Standing) -> Option<News> {
     if let Some(trouble) = &now.trouble {
         if before.trouble.as_ref().is_some_and(|known| known.is_like(trouble)) {
@@ -146,7 +147,7 @@ fn session_news(before: &Standing, now: &Standing) -> Option<News> {
         return Some(News { warning: true, reason, text: trouble.text.clone() });
     }
     let who = now.who.as_ref()?;
-    let same = before.who.as_ref().is_some_and(|known| known.user == who.user && known.roles == who.roles);
+    let same = before.who.as_ref().is_none_or(|known| known.user == who.user && known.roles == who.roles);
     let text = || who.summary();
     match (same, &before.trouble) {
         (true, None) => None,
@@ -184,6 +185,7 @@ mod tests {
         let failing = standing(Some("operator"), Some(Nature::Away));
         let locked = standing(Some("operator"), Some(Nature::Locked));
         assert_eq!(reason(&nobody, &nobody), None);
+        assert_eq!(reason(&nobody, &joined), None);
         assert_eq!(reason(&nobody, &refused), Some("NotJoined"));
         assert_eq!(reason(&refused, &refused), None);
         let other = |text: &str| {
@@ -205,7 +207,8 @@ mod tests {
     fn an_outage_has_a_beginning_and_an_end() {
         let (up, down, still) = (State::Up, State::Down("a".to_owned()), State::Down("b".to_owned()));
         let reason = |before, now| reach_news(before, now).map(|news| news.reason);
-        assert_eq!(reason(&State::Unknown, &up), Some("Reachable"));
+        assert_eq!(reason(&State::Unknown, &up), None);
+        assert_eq!(reason(&State::Unknown, &down), Some("Unreachable"));
         assert_eq!(reason(&up, &down), Some("Unreachable"));
         assert_eq!(reason(&down, &still), None);
         assert_eq!(reason(&still, &up), Some("Reachable"));
