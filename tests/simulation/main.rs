@@ -109,7 +109,7 @@ fn everything_comes_to_rest_in_the_right_state() {
 /// Each bug that is planted is found within so many histories, by what it does and not by accident.
 #[test]
 fn planted_bugs_are_found() {
-    const ENOUGH: u64 = 300;
+    const ENOUGH: u64 = 2000;
     for (bug, signs) in Bug::ALL {
         let story = |seed| {
             // Two replicas where it takes them, and all that can go wrong.

@@ -179,6 +179,8 @@ impl ports::Remote for Remote {
         let (text, line) = (what.clone(), self.line.clone());
         let (id, name) = (id(kind, &key.name), key.to_string());
         let errors = Errors::writing(&write);
+        let refused = Arc::new(Mutex::new(None));
+        let refusal = Arc::clone(&refused);
         let happen = move |state: &mut State| {
             let careless = state.has(Bug::ForgetRevision);
             let (outcome, wrong) = state.server.write(&resource, write, seen, careless);
@@ -187,7 +189,10 @@ impl ports::Remote for Remote {
                     state.note(format_args!("  {text}: done"));
                     state.check_leadership(&line, &text);
                 }
-                Err(failure) => state.note(format_args!("  {text}: {:?}", failure.class)),
+                Err(failure) => {
+                    state.note(format_args!("  {text}: {:?}", failure.class));
+                    *refusal.lock().expect("nobody panics with it") = Some(failure.clone());
+                }
             }
             if let Some(wrong) = wrong {
                 state.forbid(wrong);
@@ -197,6 +202,13 @@ impl ports::Remote for Remote {
             }
             outcome
         };
-        self.call(&what, &errors, happen).await?
+        match self.call(&what, &errors, happen).await {
+            // What was refused, and not done, is not gone for that.
+            Err(failure) if failure.class == Class::Absent => {
+                let refused = refused.lock().expect("nobody panics with it").take();
+                Err(refused.unwrap_or(failure))
+            }
+            answer => answer?,
+        }
     }
 }
