@@ -392,14 +392,10 @@ async fn watch_secrets(
 ) {
     let mut events = std::pin::pin!(secrets::watch(&kubernetes, namespace.as_deref(), lists));
     while let Some(event) = events.next().await {
-        match event {
-            Event::Applied(secret) => {
-                engine.secret(&secret.namespace, &secret.name, &secret.resource_version)
-            }
-            Event::Deleted(secret) => engine.secret(&secret.namespace, &secret.name, ""),
-            Event::Failed(error) => warn!(%error, "watch of Secrets broke; it goes on by itself"),
-            _ => {}
+        if let Event::Failed(error) = &event {
+            warn!(%error, "watch of Secrets broke; it goes on by itself");
         }
+        engine.secret(namespace.as_deref(), event);
     }
 }
 

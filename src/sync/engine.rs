@@ -26,6 +26,7 @@ use super::sight::Sight;
 use super::state::State;
 use super::store::Store;
 use crate::kube::object::{Key, Object};
+use crate::kube::secrets::Version;
 use crate::kube::watch::Event;
 use crate::mapping::plan::{Kind, Resource, Target};
 
@@ -165,15 +166,10 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         }
     }
 
-    /// A Secret is as this version says: who refers to it has not seen it.
-    pub fn secret(&self, namespace: &str, name: &str, version: &str) {
-        let mut state = self.state();
-        let mut keys = state.store.readers(namespace, name, version);
-        keys.extend(state.reading.iter().filter(|key| &*key.namespace == namespace).cloned());
-        for key in keys {
-            state.queue.push(key, Lane::Edit, Instant::now());
-        }
-        drop(state);
+    /// Takes in what the watch of Secrets says (of all, or of one namespace): who refers to one that is not as it was
+    /// read has its turn.
+    pub fn secret(&self, namespace: Option<&str>, event: Event<Version>) {
+        self.state().secret(namespace, event);
         self.wake.notify_one();
     }
 

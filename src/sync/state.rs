@@ -10,6 +10,8 @@ use super::retry;
 use super::sight::{Sight, Verdict};
 use super::store::{News, Store};
 use crate::kube::object::{Key, Object};
+use crate::kube::secrets::Version;
+use crate::kube::watch::Event;
 
 /// What is shared.
 pub(super) struct State {
@@ -25,6 +27,8 @@ pub(super) struct State {
     pub reached: u64,
     /// Objects whose pass runs and may read Secrets: which, is known when it is over.
     pub reading: BTreeSet<Key>,
+    /// Lists of Secrets under way, with what they have given so far, by namespace.
+    pub secrets: HashMap<Option<String>, HashSet<(String, String)>>,
     /// What was seen of resources while the passes of their objects ran: held against what these leave.
     pub seen: HashMap<Key, Sight>,
     /// Lists under way, with what they have given so far, by kind and namespace.
@@ -56,6 +60,7 @@ impl State {
             unreachable: BTreeSet::new(),
             reached: 0,
             reading: BTreeSet::new(),
+            secrets: HashMap::new(),
             seen: HashMap::new(),
             lists: HashMap::new(),
             synced: HashSet::new(),
@@ -134,6 +139,49 @@ impl State {
             }
         }
         self.synced.insert(watch);
+    }
+
+    /// What a watch of Secrets says.
+    pub fn secret(&mut self, watched: Option<&str>, event: Event<Version>) {
+        let watch = watched.map(str::to_owned);
+        match event {
+            Event::Restarted => {
+                self.secrets.insert(watch, HashSet::new());
+            }
+            Event::Applied(Version { namespace, name, resource_version }) => {
+                self.secret_is(&namespace, &name, &resource_version);
+                if let Some(list) = self.secrets.get_mut(&watch) {
+                    list.insert((namespace, name));
+                }
+            }
+            Event::Deleted(Version { namespace, name, .. }) => self.secret_is(&namespace, &name, ""),
+            Event::Synced => {
+                let Some(given) = self.secrets.remove(&watch) else { return };
+                let gone = self.store.secrets(watched).filter(|secret| !given.contains(*secret));
+                for (namespace, name) in gone.cloned().collect::<Vec<_>>() {
+                    self.secret_is(&namespace, &name, "");
+                }
+                // They may have read one before it went.
+                self.reread(watched);
+            }
+            Event::Missing | Event::Failed(_) => {}
+        }
+    }
+
+    /// A Secret is as this version says (empty: gone): who refers to it has not seen it.
+    fn secret_is(&mut self, namespace: &str, name: &str, version: &str) {
+        for key in self.store.readers(namespace, name, version) {
+            self.queue.push(key, Lane::Edit, Instant::now());
+        }
+        self.reread(Some(namespace));
+    }
+
+    /// Passes that run, and may read Secrets that have changed meanwhile, are run once more.
+    fn reread(&mut self, namespace: Option<&str>) {
+        let reading = self.reading.iter().filter(|key| namespace.is_none_or(|ns| &*key.namespace == ns));
+        for key in reading.cloned().collect::<Vec<_>>() {
+            self.queue.push(key, Lane::Edit, Instant::now());
+        }
     }
 
     /// A write went through: whoever waits for something in the way to go has one try, sooner the fewer it has had.

@@ -130,6 +130,11 @@ impl Store {
         readers.into_iter().flatten().filter(unseen).cloned().collect()
     }
 
+    /// Namespace and name of the Secrets that objects refer to, in a namespace where one is given.
+    pub fn secrets<'a>(&'a self, namespace: Option<&'a str>) -> impl Iterator<Item = &'a (String, String)> {
+        self.readers.keys().filter(move |(of, _)| namespace.is_none_or(|namespace| of == namespace))
+    }
+
     /// What is remembered of an object.
     pub fn memory(&self, key: &Key) -> Option<&Memory> {
         self.objects.get(key).map(|entry| &entry.memory)

@@ -127,6 +127,8 @@ fn a_look_is_had_when_somebody_asks_for_it() {
     world.until_ready(KIND, "my-role");
     let mut changed = world.target.resource("role", "my-role").expect("it is there").json;
     changed["spec"]["allow"]["logins"] = json!(["intruder"]);
+    // Else a look may be answered with what was there before the change.
+    world.target.lags_no_more();
     world.target.put("role", "my-role", &changed);
     let ask = json!({"metadata": {"annotations": {"resources.teleport.dev/sync-requested-at": "now"}}});
     world.patch(KIND, "my-role", &ask);

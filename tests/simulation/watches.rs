@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use teleport_operator::kube::object::Object;
+use teleport_operator::kube::secrets::Version;
 use teleport_operator::kube::watch::Event;
 use tokio::time::sleep;
 
@@ -122,16 +123,19 @@ pub async fn watch_secrets(line: Line, engine: Arc<TheEngine>) {
     if world.state().has(Bug::LoseSecret) {
         return;
     }
+    let tell = |event| engine.secret(Some(NAMESPACE), event);
     loop {
         connected(&line).await;
+        tell(Event::Restarted);
         let (mut place, list) = {
             let state = world.state();
             (state.kubernetes.secret_log().len(), state.kubernetes.secrets())
         };
         for (name, version) in list {
             lag(world).await;
-            engine.secret(NAMESPACE, &name, &version);
+            tell(Event::Applied(secret(name, version)));
         }
+        tell(Event::Synced);
         loop {
             let news = world.news.notified();
             let change = world.state().kubernetes.secret_log().get(place).cloned();
@@ -144,7 +148,13 @@ pub async fn watch_secrets(line: Line, engine: Arc<TheEngine>) {
             if is_cut_off(&line) {
                 break;
             }
-            engine.secret(NAMESPACE, &name, &version);
+            let is_gone = version.is_empty();
+            let secret = secret(name, version);
+            tell(if is_gone { Event::Deleted(secret) } else { Event::Applied(secret) });
         }
     }
+}
+
+fn secret(name: String, resource_version: String) -> Version {
+    Version { namespace: NAMESPACE.to_owned(), name, resource_version }
 }

@@ -114,6 +114,11 @@ impl Control {
         self.post("/unavailable", &json!({"on": on}));
     }
 
+    /// Has reads show at once what was written, which they usually do a little later.
+    pub fn lags_no_more(&self) {
+        self.post("/lag", &json!({"ms": 0}));
+    }
+
     /// Lays features over those that the server says it has.
     pub fn features(&self, features: &Value) {
         self.post("/features", features);
