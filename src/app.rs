@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -152,6 +152,7 @@ pub async fn run(config: Config, target: Arc<Target>, stop: CancellationToken) -
     let engine: Arc<TheEngine> =
         Engine::with_settings(Arc::clone(&target), cluster, remote, observer, settings);
     engine.share(sharing);
+    engine.hold();
 
     // Served before anything is reached: that nothing is reached yet is what they are asked for.
     let mut servers = JoinSet::new();
@@ -479,6 +480,9 @@ async fn follow(client: Client, engine: Arc<TheEngine>, reaching: Fact) {
 
 /// Reports when all watches have given their objects.
 async fn synced(engine: Arc<TheEngine>, namespaces: Vec<Option<String>>, watching: Fact) {
+    /// How long others are waited for that may have the same resource, should a watch never be complete.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let began = Instant::now();
     loop {
         let missing: BTreeSet<_> = engine
             .target()
@@ -487,6 +491,9 @@ async fn synced(engine: Arc<TheEngine>, namespaces: Vec<Option<String>>, watchin
             .map(|kind| kind.kubernetes.kind.as_str())
             .filter(|kind| namespaces.iter().any(|ns| !engine.is_settled(&Arc::from(*kind), ns.as_deref())))
             .collect();
+        if missing.is_empty() || began.elapsed() > PATIENCE {
+            engine.release();
+        }
         if missing.is_empty() {
             watching.holds();
             return;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::policy::{Adopt, Drift, Management};
 use teleport_operator::sync::decide::{
-    Desired, Facts, Failed, Failure, Finish, Found, Known, LOOP, Live, Outcome, Record, Repeated, Say,
+    Desired, Facts, Failed, Failure, Finish, Found, Heir, Known, LOOP, Live, Outcome, Record, Repeated, Say,
     Secrets, Step, Update, Verb, Wake, Which, Why, Written, decide,
 };
 use teleport_operator::sync::scope::Scope;
@@ -615,6 +615,40 @@ fn policies_and_what_follows() {
     }
 }
 
+#[test]
+fn of_two_objects_one_has_the_resource() {
+    let rival = |change: &dyn Fn(&mut Known)| {
+        let mut known = known();
+        known.object.rival = Some("Widget ns/first".into());
+        change(&mut known);
+        known
+    };
+    let heir = |heir: Heir, owned: bool| {
+        let mut known = deleting(Live::Found(Found { owned, ..ours() }));
+        known.object.heir = heir;
+        known
+    };
+    let taken = "Failed [decoded=true:true scoped=true:none Conflict] Slow";
+    let unread = |known: &mut Known| known.secrets = Secrets::Unread;
+    for (situation, known, expected) in [
+        ("another has it", rival(&|_| {}), taken),
+        ("another has it: no Secret is read", rival(&unread), taken),
+        (
+            "who only looks is in nobody's way",
+            rival(&|known| known.object.management = Management::Observe),
+            "Observe",
+        ),
+        ("it goes, and another stays", heir(Heir::Told, true), "ConfirmHeir"),
+        ("it goes, and another really stays", heir(Heir::Confirmed, true), "RemoveFinalizer"),
+        ("it goes, and no other stays", heir(Heir::None, true), "Delete"),
+        ("what is not ours is nobody's", heir(Heir::Told, false), "RemoveFinalizer"),
+    ] {
+        assert_eq!(word(&decide(&known)), expected, "{situation}");
+    }
+    let Step::Finish(finish) = decide(&rival(&|_| {})) else { panic!("it ends") };
+    assert!(finish.remarks[0].text.contains("Widget ns/first"), "{:?}", finish.remarks);
+}
+
 fn deleting(live: Live) -> Known {
     let object = Facts { deleting: true, finalized: true, ..Facts::default() };
     Known { object, live, ..known() }
@@ -676,8 +710,9 @@ fn facts() -> impl Strategy<Value = Facts> {
         prop::option::weighted(0.1, "x"),
         prop::option::weighted(0.1, "x"),
     );
-    (any::<[bool; 9]>(), record, repeated, policies, scope).prop_map(
-        |(flags, record, repeated, policies, scope)| Facts {
+    let rivals = (prop::option::weighted(0.1, "x"), prop::sample::select(vec![Heir::None, Heir::Told]));
+    (any::<[bool; 9]>(), record, repeated, policies, scope, rivals).prop_map(
+        |(flags, record, repeated, policies, scope, (rival, heir))| Facts {
             deleting: flags[0],
             finalized: flags[1],
             ignored: flags[2],
@@ -695,6 +730,8 @@ fn facts() -> impl Strategy<Value = Facts> {
             record,
             repeated,
             scope,
+            rival,
+            heir,
         },
     )
 }
@@ -722,7 +759,14 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                     failed.reread = true;
                 }
             }
+            Step::ConfirmHeir => {
+                known.object.heir = if answers.refused { Heir::Confirmed } else { Heir::None };
+            }
             Step::Create | Step::Update(_) | Step::Delete => {
+                let rival = known.object.rival.is_some() && !known.object.deleting;
+                prop_assert!(!rival, "a write for an object whose resource another has: {steps:?}");
+                let heir = known.object.heir != Heir::None && known.object.deleting;
+                prop_assert!(!heir, "what another takes over is deleted: {steps:?}");
                 prop_assert!(known.object.scope.is_ours(), "a write in another scope: {steps:?}");
                 let verb = match step {
                     Step::Create => Verb::Create,
@@ -766,6 +810,7 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                     || known.object.keep
                     || stays
                     || !known.object.scope.is_ours()
+                    || known.object.heir == Heir::Confirmed
                     || known.failed.as_ref().is_some_and(|failed| failed.failure.class == Class::Absent)
                     || matches!(&known.live, Live::Absent)
                     || matches!(&known.live, Live::Found(found) if !found.owned || found.other_kind.is_some());

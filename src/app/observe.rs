@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Election, TheEngine};
 use crate::ops::metrics::Metrics;
-use crate::sync::engine::Observer;
+use crate::sync::engine::{Observer, View};
 use crate::sync::feed;
 use crate::sync::queue::{Lane, Turn};
 use crate::target::call;
@@ -37,10 +37,6 @@ impl Observer for Counting {
 
     fn wrote(&self, kind: &str, verb: &'static str) {
         self.0.wrote(&Arc::from(kind), verb);
-    }
-
-    fn drifting(&self, kind: &Arc<str>, count: usize) {
-        self.0.drifting(kind, count);
     }
 
     fn scanned(&self, kind: &str) {
@@ -79,8 +75,17 @@ impl Shown {
             self.metrics.waiting(&kind, "edit", view.queue.edit);
             self.metrics.waiting(&kind, "background", view.queue.background);
             self.metrics.running(&kind, view.queue.running);
-            self.metrics.objects(&kind, "ready", view.ready);
-            self.metrics.objects(&kind, "not_ready", view.objects - view.ready);
+            let View { objects, ready, drifted, paused, stalled, .. } = view;
+            self.metrics.objects(&kind, "ready", ready);
+            self.metrics.objects(&kind, "drifted", drifted);
+            self.metrics.objects(&kind, "paused", paused);
+            self.metrics.objects(&kind, "stalled", stalled);
+            self.metrics.objects(
+                &kind,
+                "not_ready",
+                objects.saturating_sub(ready + drifted + paused + stalled),
+            );
+            self.metrics.drifting(&kind, drifted);
         }
         self.metrics.told(self.stream.facts().kinds.len());
         for shard in 0..self.election.shards() {
@@ -92,7 +97,7 @@ impl Shown {
     pub fn state(&self) -> Value {
         let feed::Facts { kinds: told, refused, trouble, opened, events } = self.stream.facts();
         let views = self.engine.view();
-        let total = |of: fn(&crate::sync::engine::View) -> usize| views.values().map(of).sum::<usize>();
+        let total = |of: fn(&View) -> usize| views.values().map(of).sum::<usize>();
         let reach = match &*self.client.reach().subscribe().borrow() {
             Reach::Unknown => json!("not tried yet"),
             Reach::Up => json!("up"),
@@ -105,6 +110,9 @@ impl Shown {
                 let value = json!({
                     "objects": view.objects,
                     "ready": view.ready,
+                    "drifted": view.drifted,
+                    "paused": view.paused,
+                    "stalled": view.stalled,
                     "queue": {"edit": queue.edit, "background": queue.background, "later": queue.later, "running": queue.running},
                     "watches": {"synced": view.synced, "missing": view.missing, "listing": view.listing},
                 });

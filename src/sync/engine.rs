@@ -20,15 +20,17 @@ use super::policy::{Policy, Said};
 use super::ports::{Cluster, Remote};
 use super::queue::{Bounds, Counts, Lane, Queue, Turn};
 use super::retry;
+use super::rivals::Stake;
 use super::settings::Settings;
 use super::shards::Shards;
 use super::sight::Sight;
-use super::state::State;
+use super::state::{Happened, Standing, State};
 use super::store::Store;
 use crate::kube::object::{Key, Object};
 use crate::kube::secrets::Version;
 use crate::kube::watch::Event;
 use crate::mapping::plan::{Kind, Resource, Target};
+use crate::mapping::policy::Management;
 
 /// Over how long the objects that waited for the target are spread when it is back.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -40,11 +42,6 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A write to Kubernetes was tried, for an object of this kind.
     fn wrote(&self, kind: &str, verb: &'static str);
-
-    /// So many objects of a kind have a resource that is not as they ask, and is left so.
-    fn drifting(&self, kind: &Arc<str>, count: usize) {
-        let _ = (kind, count);
-    }
 
     /// All resources of this kind were looked through for drift.
     fn scanned(&self, kind: &str) {
@@ -59,6 +56,12 @@ pub struct View {
     pub objects: usize,
     /// Those of them that were in step when they were last looked at.
     pub ready: usize,
+    /// Those whose resource is not as they ask, and is left so.
+    pub drifted: usize,
+    /// Those for which nothing is done until further notice.
+    pub paused: usize,
+    /// Those for which only a person or a change elsewhere helps.
+    pub stalled: usize,
     /// What waits and runs.
     pub queue: Counts,
     /// Watches that have given all objects.
@@ -111,7 +114,12 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let name = |kind: &Kind| Arc::from(kind.kubernetes.kind.as_str());
         let kinds = target.kinds.iter().map(|kind| (name(kind), Arc::clone(kind))).collect();
         let secretive = target.kinds.iter().filter(|kind| has_secrets(kind)).map(|kind| name(kind)).collect();
-        let state = State::new(Queue::new(bounds));
+        let of = |kind: &Kind| {
+            let same = |other: &&Arc<Kind>| Arc::ptr_eq(&other.resource, &kind.resource);
+            target.kinds.iter().filter(same).map(|kind| name(kind)).collect()
+        };
+        let siblings = target.kinds.iter().map(|kind| (name(kind), of(kind))).collect();
+        let state = State::new(Queue::new(bounds), siblings);
         Arc::new(Self {
             target,
             kinds,
@@ -144,13 +152,17 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Takes in what a watch says about a kind (all of it, or one namespace).
     pub fn event(&self, kind: &Arc<str>, namespace: Option<&str>, event: Event<Object>) {
         let watch = (kind.clone(), namespace.map(str::to_owned));
+        let stake = match (&event, self.kinds.get(kind)) {
+            (Event::Applied(object), Some(kind)) => self.stake(kind, object, &self.policy(kind, object)),
+            _ => Stake::default(),
+        };
         let mut state = self.state();
         match event {
             Event::Restarted => {
                 state.missing.remove(&watch);
                 state.lists.insert(watch, HashSet::new());
             }
-            Event::Applied(object) => state.applied(object.key(kind), object, &watch),
+            Event::Applied(object) => state.applied(object.key(kind), object, stake, &watch),
             Event::Deleted(object) => state.gone(&object.key(kind)),
             Event::Synced => state.synced(watch, namespace),
             Event::Missing => {
@@ -158,12 +170,23 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             }
             Event::Failed(_) => {}
         }
-        let drifted = state.drifted.get(kind).map(BTreeSet::len);
         drop(state);
         self.wake.notify_one();
-        if let Some(count) = drifted {
-            self.observer.drifting(kind, count);
+    }
+
+    /// Has objects wait that may ask for what is another's, until [`Engine::release`]. To be called before any event.
+    pub fn hold(&self) {
+        self.state().held = Some(BTreeSet::new());
+    }
+
+    /// All objects are known, as far as they ever will be: none need wait for that any longer.
+    pub fn release(&self) {
+        let mut state = self.state();
+        for key in state.held.take().unwrap_or_default() {
+            state.queue.push(key, Lane::Background, Instant::now());
         }
+        drop(state);
+        self.wake.notify_one();
     }
 
     /// Takes in what the watch of Secrets says (of all, or of one namespace): who refers to one that is not as it was
@@ -177,7 +200,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// it has come to nothing.
     pub fn reachable(&self) {
         let mut state = self.state();
-        state.reached += 1;
+        state.happened.reached += 1;
         let (waiting, now) = (std::mem::take(&mut state.unreachable), Instant::now());
         let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX).max(1);
         for (index, key) in (0u32..).zip(waiting) {
@@ -341,7 +364,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// How all stands, by kind.
     pub fn view(&self) -> BTreeMap<Arc<str>, View> {
         let state = self.state();
-        let (queue, store) = (state.queue.counts(), state.store.counts());
+        let well = |key: &Key| !state.standing.contains_key(key);
+        let (queue, store) = (state.queue.counts(), state.store.counts(well));
+        let stands = |kind: &Arc<str>, standing: Standing| {
+            state.standing.iter().filter(|(key, found)| key.kind == *kind && **found == standing).count()
+        };
         let of = |kind: &Arc<str>| {
             let (ready, objects) = store.get(kind).copied().unwrap_or_default();
             let watches = |watches: &HashSet<(Arc<str>, Option<String>)>| {
@@ -349,7 +376,10 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             };
             View {
                 objects,
-                ready: ready.saturating_sub(state.drifted.get(kind).map_or(0, BTreeSet::len)),
+                ready,
+                drifted: stands(kind, Standing::Drifted),
+                paused: stands(kind, Standing::Paused),
+                stalled: stands(kind, Standing::Stalled),
                 queue: queue.get(kind).copied().unwrap_or_default(),
                 synced: watches(&state.synced),
                 missing: watches(&state.missing),
@@ -389,16 +419,25 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     fn start(self: &Arc<Self>, passes: &mut JoinSet<()>) -> Instant {
         const NEVER: Duration = Duration::from_secs(3600);
         let now = Instant::now();
+        self.state().flush_early(now);
         while let Some(turn) = { self.state().queue.pop(now) } {
-            if !self.is_ours(&turn.key) {
-                // Somebody else's: it has its turn here when its shard is ours.
-                self.state().queue.done(&turn.key);
+            // Somebody else's has its turn here when its shard is ours.
+            let is_ours = self.is_ours(&turn.key);
+            let mut state = self.state();
+            if !is_ours || state.holds(&turn.key) {
+                state.queue.done(&turn.key);
                 continue;
             }
+            if state.is_contended(&turn.key) {
+                state.queue.done(&turn.key);
+                state.queue.push_at(turn.key, now + retry::reread(0));
+                continue;
+            }
+            drop(state);
             let engine = Arc::clone(self);
             passes.spawn(async move { engine.turn(turn).await });
         }
-        self.state().queue.next_at().unwrap_or(now + NEVER)
+        self.state().next_at().unwrap_or(now + NEVER)
     }
 
     async fn turn(&self, turn: Turn) {
@@ -427,12 +466,12 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Runs the pass of an object; gives a word for what came of it.
     async fn pass(&self, key: &Key) -> &'static str {
         let Some(kind) = self.kinds.get(&key.kind) else { return "skipped" };
-        let (taken, reached) = {
+        let (taken, before) = {
             let mut state = self.state();
             if self.secretive.contains(&key.kind) {
                 state.reading.insert(key.clone());
             }
-            (state.store.take(key), state.reached)
+            (state.store.take(key), state.happened)
         };
         let Some((uid, body, mut memory)) = taken else { return "skipped" };
         let fresh = body.is_none();
@@ -456,23 +495,50 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let uid = object.uid().to_owned();
         let unsupported = self.unsupported(kind);
         let policy = self.policy(kind, &object);
-        let conditions_only = self.state().pruned.contains(&key.kind);
+        let stake = self.stake(kind, &object, &policy);
+        let (rivals, conditions_only) = {
+            let mut state = self.state();
+            state.restake(key, Stake { recorded: stake.recorded || memory.has_written(), ..stake });
+            (state.rivals(key), state.pruned.contains(&key.kind))
+        };
+        let kind_of = |heir: Key| Some((Arc::clone(self.kinds.get(&heir.kind)?), heir));
+        let heirs = rivals.heirs.into_iter().filter_map(kind_of).collect();
+        let rival = rivals.first.map(|first| first.to_string());
         let young = self.state().began.is_none_or(|began| began.elapsed() < LAG);
         let (target, cluster, remote) = (&*self.target, &self.cluster, &self.remote);
-        let pass =
-            Pass { target, kind, key, cluster, remote, unsupported, policy, conditions_only, young, fresh };
+        let pass = Pass {
+            target,
+            kind,
+            key,
+            cluster,
+            remote,
+            unsupported,
+            policy,
+            conditions_only,
+            young,
+            fresh,
+            rival,
+            heirs,
+        };
         let run = execute::run(&pass, object, &mut memory);
         let ended = match self.shards.get() {
             Some(shards) => shards.within(&uid, run).await,
             None => run.await,
         };
-        self.ended(key, &uid, ended, memory, reached)
+        self.ended(key, &uid, ended, memory, before)
     }
 
     fn policy(&self, kind: &Kind, object: &Object) -> Policy {
         let said = self.state().namespaces.get(object.namespace()).cloned().unwrap_or_default();
         let set = self.settings.policies_of(kind);
         Policy::of(&self.target.words, |name| object.annotation(name), &said, set, self.settings.paused)
+    }
+
+    /// How an object asks for its resource.
+    fn stake(&self, kind: &Kind, object: &Object, policy: &Policy) -> Stake {
+        let aside = policy.ignore || policy.management == Management::Observe;
+        let parts = execute::parts(&self.target, kind, object);
+        Stake::of(object, aside, parts)
     }
 
     fn unsupported(&self, kind: &Kind) -> Option<String> {
@@ -485,8 +551,15 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         })
     }
 
-    /// Takes in what came of a pass. `reached` is how often the target had been reachable when it began.
-    fn ended(&self, key: &Key, uid: &str, ended: Ended, mut memory: Memory, reached: u64) -> &'static str {
+    /// Takes in what came of a pass. `before` is what had happened when it began.
+    fn ended(
+        &self,
+        key: &Key,
+        uid: &str,
+        ended: Ended,
+        mut memory: Memory,
+        before: Happened,
+    ) -> &'static str {
         let (finish, object) = match ended {
             Ended::Finished(finish, object) => (finish, Some(object)),
             Ended::Pruned(finish, object) => {
@@ -499,13 +572,13 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             Ended::Gone(finish) => (finish, None),
             Ended::Stale => {
                 let mut state = self.state();
-                state.store.put(key, uid, memory, None);
+                state.passed(key, uid, memory, None);
                 state.queue.push_at(key.clone(), Instant::now() + retry::reread(0));
                 return "stale";
             }
             Ended::Trouble(why) => {
                 tracing::warn!(%key, %why, "Kubernetes refused");
-                self.state().store.put(key, uid, memory, None);
+                self.state().passed(key, uid, memory, None);
                 self.trouble(key);
                 return "error";
             }
@@ -522,8 +595,12 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         match finish.wake {
             Wake::Never => {}
             // It came back while the pass ran: nobody will say so again.
-            Wake::Reachable if state.reached != reached => {
+            Wake::Reachable if state.happened.reached != before.reached => {
                 state.queue.push_at(key.clone(), now + retry::returned(memory.failures));
+            }
+            // What stood in the way may have gone while the pass ran.
+            Wake::Early if state.happened.written != before.written => {
+                state.queue.push_at(key.clone(), now + retry::early(memory.failures));
             }
             Wake::Slow => state.queue.push_at(key.clone(), now + retry::SLOW),
             // A call may fail on its own while the target answers all others: nobody says then that it is back.
@@ -541,14 +618,12 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
             Wake::Never | Wake::Backoff => {}
         }
         if matches!(finish.outcome, Outcome::Wrote(..) | Outcome::Reverted(_) | Outcome::Adopted(_)) {
-            state.flush_early(now);
+            state.wrote(now);
         }
-        if let Some(count) = state.drift(key, finish.outcome == Outcome::Drifted) {
-            self.observer.drifting(&key.kind, count);
-        }
-        state.store.put(key, uid, memory, object.as_deref());
+        state.stands(key, Standing::of(&finish));
+        state.passed(key, uid, memory, object.as_deref());
         if object.is_none() {
-            state.store.bury(key, uid);
+            state.buried(key, uid);
         }
         word(&finish.outcome)
     }

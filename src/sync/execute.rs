@@ -1,12 +1,14 @@
 //! Runs one pass: does what `decide` says, tells it what came of it, and at the end writes one status patch if anything
 //! changed. Decides nothing itself.
+use std::sync::Arc;
+
 use k8s_openapi::jiff::Timestamp;
 use prost_reflect::DynamicMessage;
 use tokio::time::sleep;
 
 use super::decide::{
-    Desired, Facts, Failed, Failure, Finish, Found, Known, Live, Outcome, Record, Secrets, Step, Update,
-    Verb, Wake, Why, Written, decide,
+    Desired, Facts, Failed, Failure, Finish, Found, Heir, Known, Live, Outcome, Record, Secrets, Step,
+    Update, Verb, Wake, Why, Written, decide,
 };
 use super::memory::{Memory, state};
 use super::policy::{Policy, Source};
@@ -45,6 +47,10 @@ pub struct Pass<'a, C, R> {
     pub young: bool,
     /// The object was read for this pass; else it is as its watch had it, which may lag.
     pub fresh: bool,
+    /// Another object that asks for the same resource, and has it first.
+    pub rival: Option<String>,
+    /// Those that take the resource over when the object goes, as far as is known.
+    pub heirs: Vec<(Arc<Kind>, Key)>,
 }
 
 /// What came of a pass.
@@ -70,9 +76,7 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
         memory.suspect |= !status::is_current(&status, object.generation());
         memory.handled = status::request(&status).map(Into::into);
     }
-    let like = like(pass, &object);
-    let parts = like.iter().flat_map(|like| pass.kind.resource.parts().map(|part| part.text(like)));
-    memory.parts = parts.collect();
+    let like = like(pass.target, pass.kind, &object);
     // What was left as it was may not be left so any more, and somebody may have asked for a look.
     let requested = pass.policy.requested.as_deref();
     memory.suspect |=
@@ -109,6 +113,8 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         lags: pass.young || memory.wrote_lately(),
         scope: scope(pass, object),
         repeated: memory.repeated(),
+        rival: pass.rival.clone(),
+        heir: if pass.heirs.is_empty() { Heir::None } else { Heir::Told },
     };
     Known {
         object: facts,
@@ -130,10 +136,16 @@ fn scope<C, R>(pass: &Pass<'_, C, R>, object: &Object) -> Scope {
 
 /// What says which resource is meant, where the name alone does not: as much as can be read of the object, also when
 /// the rest of it is refused or will never be translated.
-fn like<C, R>(pass: &Pass<'_, C, R>, object: &Object) -> Option<DynamicMessage> {
-    let Target { words, ownership, .. } = pass.target;
-    pass.kind.resource.parts().next()?;
-    Some(manifest::desired(pass.kind, words, ownership, &object.json()).message)
+fn like(target: &Target, kind: &Kind, object: &Object) -> Option<DynamicMessage> {
+    let Target { words, ownership, .. } = target;
+    kind.resource.parts().next()?;
+    Some(manifest::desired(kind, words, ownership, &object.json()).message)
+}
+
+/// What identifies an object's resource beside its name, where there is more.
+pub fn parts(target: &Target, kind: &Kind, object: &Object) -> Box<[String]> {
+    let like = like(target, kind, object);
+    like.iter().flat_map(|like| kind.resource.parts().map(|part| part.text(like))).collect()
 }
 
 /// Who asks for a pause, in words.
@@ -171,6 +183,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             Step::Create => self.create().await,
             Step::Update(update) => self.update(update).await,
             Step::Delete => self.delete().await,
+            Step::ConfirmHeir => self.confirm_heir().await,
             Step::RemoveFinalizer => Some(self.remove_finalizer().await),
             Step::Finish(finish) => Some(self.finish(finish).await),
         }
@@ -186,6 +199,25 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             }
             other => Some(ended(other)),
         }
+    }
+
+    /// Asked afresh: were both to go at once, and each left the resource to the other, nobody would delete it.
+    async fn confirm_heir(&mut self) -> Option<Ended> {
+        let Pass { cluster, heirs, target, .. } = self.pass;
+        self.known.object.heir = Heir::None;
+        for (kind, key) in heirs {
+            match cluster.get(kind, key).await {
+                Ok(Some(heir))
+                    if !heir.is_deleting() && heir.finalizers().contains(&target.words.finalizer) =>
+                {
+                    self.known.object.heir = Heir::Confirmed;
+                    return None;
+                }
+                Ok(_) => {}
+                Err(why) => return Some(Ended::Trouble(why)),
+            }
+        }
+        None
     }
 
     async fn remove_finalizer(&mut self) -> Ended {

@@ -22,8 +22,6 @@ pub struct Memory {
     pub failures: u32,
     /// Secrets that the object refers to: name and the version that was read (empty: it could not be).
     pub secrets: Vec<(String, String)>,
-    /// What identifies its resource beside the name, where there is more.
-    pub parts: Box<[String]>,
     /// When we last wrote, or may have, and the revisions that we replaced: reads may still show them.
     pub replaced: Option<(Instant, Vec<String>)>,
     /// How the resource was when a pass found it otherwise than recorded and left it so: see [`state`]. Empty: absent.
@@ -48,6 +46,11 @@ pub fn state(revision: &str, hash: &str) -> Box<str> {
 }
 
 impl Memory {
+    /// Whether the record is of a write.
+    pub fn has_written(&self) -> bool {
+        self.record.as_ref().is_some_and(Record::is_of_a_write)
+    }
+
     /// A write was done just now, or may have been: reads may still show what was there before.
     pub fn wrote(&mut self, replaced: Option<String>) {
         let lately = self.wrote_lately();

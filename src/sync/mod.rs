@@ -11,6 +11,7 @@ pub mod ports;
 pub mod queue;
 pub mod remote;
 pub mod retry;
+pub mod rivals;
 pub mod scan;
 pub mod scope;
 pub mod settings;

@@ -146,7 +146,8 @@ async fn listed<C: Cluster, R: Remote>(
         let parts: Vec<String> = resource.parts().map(|part| part.text(live)).collect();
         engine.with_store(|store| {
             let named = kinds.iter().flat_map(|kind| store.named(&kind.kubernetes.kind, &name));
-            for (key, memory) in named.filter(|(_, memory)| *memory.parts == *parts) {
+            let is_meant = |key: &Key| store.stake(key).is_some_and(|stake| *stake.parts == *parts);
+            for (key, memory) in named.filter(|(key, _)| is_meant(key)) {
                 missing.remove(key);
                 let is_known = || memory.is_untouched(&revision) || sight.is_known(memory);
                 if checkable(memory) && !is_known() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 
 use super::memory::Memory;
+use super::rivals::{Rivals, Stake, rivals};
 use crate::kube::object::{Key, Object};
 
 /// What is known of all objects.
@@ -26,6 +27,7 @@ struct Entry {
     /// Of everything that a pass looks at; the status is not part of it.
     fingerprint: u64,
     body: Option<Object>,
+    stake: Stake,
     /// A pass let it go: what its watch still tells of it is of the past.
     gone: bool,
     memory: Memory,
@@ -43,8 +45,8 @@ pub enum News {
 }
 
 impl Store {
-    /// Takes in an object that a watch gave.
-    pub fn apply(&mut self, key: &Key, object: Object) -> News {
+    /// Takes in an object that a watch gave, and how it asks for its resource.
+    pub fn apply(&mut self, key: &Key, object: Object, mut stake: Stake) -> News {
         let fingerprint = fingerprint(&object);
         let (uid, version) = (object.uid().to_owned(), object.resource_version().to_owned());
         match self.objects.get_mut(key) {
@@ -53,6 +55,9 @@ impl Store {
                     return News::Same;
                 }
                 entry.version = version;
+                // The status of this event may be older than the last write.
+                stake.recorded |= entry.memory.has_written();
+                entry.stake = stake;
                 let changed = entry.fingerprint != fingerprint;
                 entry.fingerprint = fingerprint;
                 if changed || entry.body.is_some() {
@@ -67,6 +72,7 @@ impl Store {
                     version,
                     fingerprint,
                     body: Some(object),
+                    stake,
                     gone: false,
                     memory: Memory::default(),
                 };
@@ -105,6 +111,7 @@ impl Store {
             entry.fingerprint = fingerprint(object);
             entry.body = None;
         }
+        entry.stake.recorded |= memory.has_written();
         let before = std::mem::replace(&mut entry.memory, memory).secrets;
         let after = entry.memory.secrets.clone();
         self.refer(key, &before, &after);
@@ -150,6 +157,32 @@ impl Store {
         self.memory(key).map_or(0, |memory| memory.failures)
     }
 
+    /// How an object asks for its resource; none where it is not known, or was let go.
+    pub fn stake(&self, key: &Key) -> Option<&Stake> {
+        self.objects.get(key).filter(|entry| !entry.gone).map(|entry| &entry.stake)
+    }
+
+    /// Another stake of an object that is known.
+    pub fn restake(&mut self, key: &Key, stake: Stake) {
+        if let Some(entry) = self.objects.get_mut(key) {
+            entry.stake = stake;
+        }
+    }
+
+    /// Others of the same name, of one of these kinds.
+    pub fn namesakes<'a>(&'a self, key: &'a Key, kinds: &'a [Arc<str>]) -> impl Iterator<Item = &'a Key> {
+        let named = self.names.get(&key.name).into_iter().flatten();
+        named.filter(move |other| *other != key && kinds.contains(&other.kind))
+    }
+
+    /// The others that ask for an object's resource, which is of these kinds.
+    pub fn rivals(&self, key: &Key, kinds: &[Arc<str>]) -> Rivals {
+        let Some(entry) = self.objects.get(key) else { return Rivals::default() };
+        let others = self.namesakes(key, kinds).filter_map(|key| Some((key, self.objects.get(key)?)));
+        let others = others.filter(|(_, other)| !other.gone);
+        rivals(&entry.uid, &entry.stake, others.map(|(key, other)| (key, &*other.uid, &other.stake)))
+    }
+
     /// Changes what is remembered of an object.
     pub fn remember(&mut self, key: &Key, change: impl FnOnce(&mut Memory)) {
         if let Some(entry) = self.objects.get_mut(key) {
@@ -170,13 +203,15 @@ impl Store {
         self.objects.keys().filter(here)
     }
 
-    /// How many objects of each kind are in step, as far as was seen last, and how many there are in all.
-    pub fn counts(&self) -> HashMap<Arc<str>, (usize, usize)> {
+    /// How many objects of each kind are in step, as far as was seen last and nothing speaks against it, and how many there
+    /// are in all.
+    pub fn counts(&self, stands_well: impl Fn(&Key) -> bool) -> HashMap<Arc<str>, (usize, usize)> {
         let mut counts: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
         for (key, entry) in &self.objects {
             let (ready, all) = counts.entry(key.kind.clone()).or_default();
             let memory = &entry.memory;
-            *ready += usize::from(memory.record.is_some() && memory.failures == 0 && !memory.suspect);
+            let in_step = memory.record.is_some() && memory.failures == 0 && !memory.suspect;
+            *ready += usize::from(in_step && stands_well(key));
             *all += 1;
         }
         counts

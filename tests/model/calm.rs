@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 
-use super::operator::{How, deliver, is_behind, start, step};
-use super::world::{Live, Operator, Role, Says, Seen, World};
+use super::operator::{How, deliver, is_behind, stake, start, step};
+use super::world::{Entry, Live, Role, Says, Seen, World};
 
 /// More rounds than any world needs.
 const ROUNDS: usize = 20;
@@ -117,23 +117,29 @@ pub fn lead(world: &mut World, operator: usize) {
 
 /// An operator that has lost the Lease begins anew when its passes are over.
 pub fn retire(world: &mut World, operator: usize) {
-    let slots = world.objects.len();
+    let started = world.started();
     let ending = &mut world.operators[operator];
     if ending.role == Role::Ends && ending.passes.iter().all(Option::is_none) {
-        *ending = Operator::new(slots);
+        *ending = started;
     }
 }
 
 /// Whether an object is to have a pass.
 pub fn is_due(world: &World, operator: usize, slot: usize) -> bool {
     let actor = &world.operators[operator];
-    let due = actor.entries[slot].as_ref().is_some_and(|entry| entry.due);
-    due && actor.role == Role::Leads && actor.passes[slot].is_none()
+    // Until all objects are known, one that may ask for another's resource waits.
+    let may_take = |entry: &Entry| !stake(entry).recorded || entry.seen.deleting;
+    let known = actor.told.iter().all(|told| *told);
+    let due = actor.entries[slot].as_ref().is_some_and(|entry| entry.due && (known || !may_take(entry)));
+    // One pass at a time for a resource.
+    let runs = (0..actor.passes.len())
+        .any(|other| world.at(other) == world.at(slot) && actor.passes[other].is_some());
+    due && actor.role == Role::Leads && !runs
 }
 
 /// Holds a list, which may be of the past, against the record; whether that says anything new.
 pub fn scan(world: &mut World, operator: usize, slot: usize) -> bool {
-    let shown = world.places[slot].cached;
+    let shown = world.place(slot).cached;
     let actor = &mut world.operators[operator];
     let Some(entry) = actor.entries[slot].as_mut().filter(|entry| !entry.gone) else { return false };
     let Some(record) = entry.memory.record.filter(|_| entry.memory.lately.is_none()) else { return false };
@@ -152,10 +158,27 @@ pub fn scan(world: &mut World, operator: usize, slot: usize) -> bool {
 
 /// What is not as it should be in a world at rest.
 fn out_of_step(world: &World) -> Option<String> {
+    let says =
+        |slot: usize, says: Says| world.objects[slot].as_ref().is_some_and(|o| o.status.says == Some(says));
     (0..world.objects.len()).find_map(|slot| {
-        let live = world.places[slot].live;
+        let live = world.place(slot).live;
+        let others =
+            || (0..world.objects.len()).filter(|other| *other != slot && world.at(*other) == world.at(slot));
         let wrong = match (&world.objects[slot], live) {
-            (None, Some(live)) if live.ours => "its resource is left behind",
+            (None, Some(live)) if live.ours && others().all(|other| world.objects[other].is_none()) => {
+                "its resource is left behind"
+            }
+            (Some(object), _) if object.status.says == Some(Says::Taken) && !object.deleting => {
+                match others().any(|other| says(other, Says::Well) || says(other, Says::NotOurs)) {
+                    true => return None,
+                    false => "nobody has the resource that is said to be taken",
+                }
+            }
+            (Some(_), _)
+                if others().any(|other| world.objects[other].is_some() && !says(other, Says::Taken)) =>
+            {
+                "two have one resource"
+            }
             (None, _) => return None,
             (Some(object), _) if object.deleting => "it does not go",
             (Some(_), None) => "there is no resource",

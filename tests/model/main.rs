@@ -13,7 +13,7 @@ use stateright::{Checker as _, Model, Property};
 
 use calm::{Calm, forget, is_due, is_quiet, lead, retire, round, scan, sees_foreign};
 use operator::{How, deliver, is_behind, start, step, ways};
-use world::{Budget, Operator, Role, World};
+use world::{Budget, Role, World};
 
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +61,8 @@ enum Meddling {
 #[derive(Clone)]
 struct Small {
     slots: usize,
+    /// Resources; fewer than objects, where some ask for the same.
+    places: usize,
     operators: usize,
     /// It also begins before anything is written, and not only when all is in step.
     fresh: bool,
@@ -73,7 +75,7 @@ impl Model for Small {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        let fresh = World::new(self.slots, self.operators, self.left);
+        let fresh = World::new(self.slots, self.places, self.operators, self.left);
         let mut settled = fresh.clone();
         (0..10).for_each(|_| round(&mut settled));
         match self.fresh {
@@ -87,7 +89,7 @@ impl Model for Small {
         for slot in 0..self.slots {
             let object = &world.objects[slot];
             let stays = object.as_ref().is_some_and(|object| !object.deleting);
-            let place = world.places[slot];
+            let place = world.place(slot);
             let mut may = |may: bool, action| {
                 if may {
                     actions.push(action)
@@ -96,6 +98,9 @@ impl Model for Small {
             may(left.edits > 0 && stays, Action::Edit(slot));
             may(left.deletes > 0 && stays, Action::Delete(slot));
             may(left.makes > 0 && object.is_none(), Action::Make(slot));
+            if slot >= self.places {
+                continue;
+            }
             let ours = place.live.is_some_and(|live| live.ours);
             for meddling in [Meddling::Change, Meddling::Disown] {
                 may(left.meddlings > 0 && ours, Action::Meddle(slot, meddling));
@@ -119,7 +124,7 @@ impl Model for Small {
                     actions.push(Action::Scan(operator, slot));
                 }
             }
-            if left.crashes > 0 && *actor != Operator::new(self.slots) {
+            if left.crashes > 0 && *actor != world.started() {
                 actions.push(Action::Crash(operator));
             }
             let free = world.leader().is_none() || left.takeovers > 0;
@@ -161,7 +166,7 @@ impl Model for Small {
             }
             Action::Meddle(slot, meddling) => {
                 world.left.meddlings -= 1;
-                let value = world.places[slot].live.map_or(99, |live| live.value);
+                let value = world.place(slot).live.map_or(99, |live| live.value);
                 world.put(
                     slot,
                     match meddling {
@@ -183,7 +188,7 @@ impl Model for Small {
             Action::Scan(operator, slot) => drop(scan(&mut world, operator, slot)),
             Action::Crash(operator) => {
                 world.left.crashes -= 1;
-                world.operators[operator] = Operator::new(self.slots);
+                world.operators[operator] = world.started();
             }
             Action::Lead(operator) => {
                 if world.leader().is_some() {
@@ -221,9 +226,9 @@ impl Model for Small {
 }
 
 /// Explores a world to its end, and says how large it was.
-fn explore(name: &str, operators: usize, fresh: bool, left: Budget) {
+fn explore(name: &str, objects: usize, operators: usize, fresh: bool, left: Budget) {
     let began = Instant::now();
-    let model = Small { slots: 1, operators, fresh, left, calm: Arc::default() };
+    let model = Small { slots: objects, places: 1, operators, fresh, left, calm: Arc::default() };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let checker = model
         .clone()
@@ -290,7 +295,7 @@ const ALONE_LARGE: [(&str, Budget); 3] = [
 #[test]
 fn one_object_and_one_operator() {
     for (name, left) in ALONE.iter().chain(ALONE_LARGE.iter().filter(|_| large())) {
-        explore(name, 1, true, *left);
+        explore(name, 1, 1, true, *left);
     }
 }
 
@@ -311,6 +316,23 @@ const TWO_LARGE: [(&str, Budget); 1] = [(
 fn one_object_and_two_operators() {
     for (name, left) in TWO.iter().chain(TWO_LARGE.iter().filter(|_| large())) {
         // Who makes an object first is told by its deletion, too, in a smaller world.
-        explore(name, 2, left.edits == 0, *left);
+        explore(name, 1, 2, left.edits == 0, *left);
+    }
+}
+
+/// What may go wrong in the worlds of two objects that ask for one resource.
+const RIVALS: [(&str, Budget); 5] = [
+    ("rivals, edited", Budget { edits: 1, ..NOTHING }),
+    ("rivals, both deleted", Budget { deletes: 2, ..NOTHING }),
+    ("rivals, deleted and made anew", Budget { deletes: 1, makes: 1, ..NOTHING }),
+    ("rivals, deleted, with a fault", Budget { deletes: 1, faults: 1, ..NOTHING }),
+    ("rivals, deleted, with a crash", Budget { deletes: 1, crashes: 1, ..NOTHING }),
+];
+
+#[test]
+fn two_objects_and_one_resource() {
+    for (name, left) in RIVALS {
+        // Who is first to make it is told by the smallest.
+        explore(name, 2, 1, left.deletes == 0, left);
     }
 }

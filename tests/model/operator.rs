@@ -1,12 +1,15 @@
 //! What an operator does in the model: the store, and passes whose every step is the one that the program's own `decide`
 //! gives. Mirrors `execute`, `engine` and `store`, a step at a time, with each way in which a step can go.
+use teleport_operator::kube::object::Key;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::sync::decide::{
-    self, Desired, Facts, Failure, Finish, Known, Outcome, Secrets, Step, Wake, Which, decide,
+    self, About, Desired, Facts, Failure, Finish, Known, Outcome, Secrets, Step, Wake, Which, decide,
 };
+use teleport_operator::sync::rivals::{Stake, rivals};
 
 use super::world::{
-    Changed, Entry, Failed, Live, Memory, Object, Pass, Record, Role, Says, Seen, Verb, Why, World, Written,
+    Changed, Entry, Failed, Heir, Live, Memory, Object, Pass, Record, Role, Says, Seen, Verb, Why, World,
+    Written,
 };
 
 /// How a step goes.
@@ -35,6 +38,12 @@ fn known(pass: &Pass) -> Known {
         suspect: pass.memory.suspect,
         exclusive_create: true,
         lags: pass.lags,
+        rival: pass.taken.then(|| "another".to_owned()),
+        heir: match pass.heir {
+            Heir::None => decide::Heir::None,
+            Heir::Told => decide::Heir::Told,
+            Heir::Confirmed => decide::Heir::Confirmed,
+        },
         ..Facts::default()
     };
     Known {
@@ -119,9 +128,47 @@ fn failure(why: Why) -> Failure {
     Failure { class, message: String::new() }
 }
 
+/// How an object asks for its resource, as far as the store knows.
+pub fn stake(entry: &Entry) -> Stake {
+    Stake {
+        recorded: entry.seen.status.record.is_some() || entry.memory.record.is_some(),
+        deleting: entry.seen.deleting,
+        ..Stake::default()
+    }
+}
+
+/// Where an object does not ask for its resource as before, the others that do have a pass.
+fn contested(world: &mut World, operator: usize, change: impl FnOnce(&mut World)) {
+    let stakes = |world: &World| {
+        let held = |entry: &Entry| (!entry.gone).then(|| stake(entry));
+        world.operators[operator]
+            .entries
+            .iter()
+            .map(|entry| entry.as_ref().and_then(held))
+            .collect::<Vec<_>>()
+    };
+    let before = stakes(world);
+    change(world);
+    for (slot, after) in stakes(world).iter().enumerate() {
+        let shares = |other: &usize| *other != slot && world.at(*other) == world.at(slot);
+        let others: Vec<_> = (0..before.len()).filter(shares).filter(|_| *after != before[slot]).collect();
+        for other in others {
+            if let Some(entry) = &mut world.operators[operator].entries[other] {
+                entry.due = true;
+                wrote(&mut entry.memory, None);
+            }
+        }
+    }
+}
+
 /// What an operator hears of an object, as it is now.
 pub fn deliver(world: &mut World, operator: usize, slot: usize) {
+    contested(world, operator, |world| hear(world, operator, slot));
+}
+
+fn hear(world: &mut World, operator: usize, slot: usize) {
     let truth = world.objects[slot].clone();
+    world.operators[operator].told[slot] = true;
     let entry = &mut world.operators[operator].entries[slot];
     let Some(truth) = truth else {
         *entry = None;
@@ -156,7 +203,30 @@ pub fn is_behind(world: &World, operator: usize, slot: usize) -> bool {
 
 /// Begins a pass: with the body that is held, else with the object read afresh.
 pub fn start(world: &mut World, operator: usize, slot: usize) {
+    contested(world, operator, |world| begin(world, operator, slot));
+}
+
+/// Whether another object has the resource of one, and the slots of those that take it over when that one goes.
+fn others(world: &World, operator: usize, slot: usize, object: &Object) -> (bool, Vec<usize>) {
+    let entries = &world.operators[operator].entries;
+    let named = |slot: usize| Key::new("Kind", "ns", slot.to_string());
+    let shares = |other: &usize| *other != slot && world.at(*other) == world.at(slot);
+    let held = (0..entries.len()).filter(shares).filter_map(|other| {
+        let entry = entries[other].as_ref().filter(|entry| !entry.gone)?;
+        Some((named(other), entry.seen.uid.to_string(), stake(entry)))
+    });
+    let held: Vec<_> = held.collect();
+    let mine = entries[slot].as_ref().map(stake).unwrap_or_default();
+    let mine = Stake { recorded: mine.recorded || object.status.record.is_some(), ..mine };
+    let found =
+        rivals(&object.uid.to_string(), &mine, held.iter().map(|(key, uid, stake)| (key, &**uid, stake)));
+    let slot_of = |key: &Key| key.name.parse().ok();
+    (found.first.is_some(), found.heirs.iter().filter_map(slot_of).collect())
+}
+
+fn begin(world: &mut World, operator: usize, slot: usize) {
     let truth = world.objects[slot].clone();
+    let number = operator;
     let operator = &mut world.operators[operator];
     let Some(entry) = &mut operator.entries[slot] else { return };
     entry.due = false;
@@ -173,7 +243,12 @@ pub fn start(world: &mut World, operator: usize, slot: usize) {
             object.status.says == Some(Says::Well) && object.status.observed == Some(object.generation);
         memory.suspect |= !current;
     }
+    let (taken, heirs) = others(world, number, slot, &object);
+    let operator = &mut world.operators[number];
     operator.passes[slot] = Some(Pass {
+        taken,
+        heir: if heirs.is_empty() { Heir::None } else { Heir::Told },
+        heirs,
         lags: memory.lately.is_some() || operator.young,
         object,
         held,
@@ -190,7 +265,7 @@ pub fn start(world: &mut World, operator: usize, slot: usize) {
 pub fn ways(world: &World, operator: usize, slot: usize) -> Vec<How> {
     let actor = &world.operators[operator];
     let Some(pass) = &actor.passes[slot] else { return Vec::new() };
-    let place = &world.places[slot];
+    let place = world.place(slot);
     let mut ways = vec![How::Well];
     match next(pass) {
         Step::Translate | Step::ReadSecrets => return ways,
@@ -212,6 +287,10 @@ pub fn ways(world: &World, operator: usize, slot: usize) -> Vec<How> {
 
 /// Takes the next step of a pass.
 pub fn step(world: &mut World, operator: usize, slot: usize, how: How) {
+    contested(world, operator, |world| take(world, operator, slot, how));
+}
+
+fn take(world: &mut World, operator: usize, slot: usize, how: How) {
     let Some(mut pass) = world.operators[operator].passes[slot].take() else { return };
     if matches!(how, How::Lost | How::Unanswered) {
         world.left.faults -= 1;
@@ -228,6 +307,7 @@ pub fn step(world: &mut World, operator: usize, slot: usize, how: How) {
         Step::Create => actor.create(&mut pass),
         Step::Update(_) => actor.update(&mut pass),
         Step::Delete => actor.delete(&mut pass),
+        Step::ConfirmHeir => actor.confirm_heir(&mut pass),
         Step::RemoveFinalizer => actor.remove_finalizer(&pass),
         Step::Finish(finish) => actor.finish(&mut pass, &finish),
     };
@@ -306,8 +386,32 @@ impl Actor<'_> {
         }
     }
 
+    fn confirm_heir(&mut self, pass: &mut Pass) -> bool {
+        if self.how != How::Well {
+            return self.ended(pass, None);
+        }
+        let stays = |slot: &usize| self.stays(*slot);
+        pass.heir = if pass.heirs.iter().any(stays) { Heir::Confirmed } else { Heir::None };
+        true
+    }
+
+    /// Whether an object will be there after another one has gone.
+    fn stays(&self, slot: usize) -> bool {
+        self.world.objects[slot].as_ref().is_some_and(|object| !object.deleting && object.finalized)
+    }
+
+    /// Others that ask for the same resource.
+    fn others(&self) -> impl Iterator<Item = usize> {
+        let (slot, at) = (self.slot, self.world.at(self.slot));
+        let places: Vec<_> = (0..self.world.objects.len()).map(|slot| self.world.at(slot)).collect();
+        (0..places.len()).filter(move |other| *other != slot && places[*other] == at)
+    }
+
     fn remove_finalizer(&mut self, pass: &Pass) -> bool {
-        let ours = self.world.places[self.slot].live.is_some_and(|resource| resource.ours);
+        let live = self.world.place(self.slot).live;
+        // What another one holds, that one sees to.
+        let held = |slot: usize| self.world.objects[slot].as_ref().is_some_and(|object| object.finalized);
+        let ours = live.is_some_and(|resource| resource.ours) && !self.others().any(held);
         let mut taken = false;
         let changed = self.change(pass.object.uid, |object| {
             taken = std::mem::take(&mut object.finalized);
@@ -330,9 +434,10 @@ impl Actor<'_> {
             pass.rereads += 1;
         }
         if pass.rereads >= self.world.caught_up {
-            self.world.places[self.slot].cached = self.world.places[self.slot].live;
+            let at = self.world.at(self.slot);
+            self.world.places[at].cached = self.world.places[at].live;
         }
-        let place = self.world.places[self.slot];
+        let place = self.world.place(self.slot);
         let shown = if self.how == How::Stale { place.cached } else { place.live };
         pass.live = match (self.how, shown) {
             (How::Lost, _) => Live::Unreadable,
@@ -360,7 +465,7 @@ impl Actor<'_> {
                 return self.ended(pass, gone);
             }
         }
-        self.write(pass, Verb::Create, |world| match world.places[slot].live {
+        self.write(pass, Verb::Create, |world| match world.place(slot).live {
             Some(_) => Err(Why::Exists),
             None => Ok(world.put(slot, Some((true, value)))),
         })
@@ -369,7 +474,7 @@ impl Actor<'_> {
     fn update(&mut self, pass: &mut Pass) -> bool {
         let (slot, value) = (self.slot, pass.object.asks);
         let Live::Found { resource: read, .. } = pass.live else { return self.unproven() };
-        self.write(pass, Verb::Update, |world| match world.places[slot].live {
+        self.write(pass, Verb::Update, |world| match world.place(slot).live {
             None => Err(Why::Absent),
             Some(live) if live.revision != read.revision => Err(Why::Conflict),
             Some(live) => {
@@ -385,11 +490,15 @@ impl Actor<'_> {
     fn delete(&mut self, pass: &mut Pass) -> bool {
         let slot = self.slot;
         let Live::Found { resource: read, .. } = pass.live else { return self.unproven() };
-        self.write(pass, Verb::Delete, |world| match world.places[slot].live {
+        let another = pass.heirs.iter().any(|other| self.stays(*other));
+        self.write(pass, Verb::Delete, |world| match world.place(slot).live {
             None => Err(Why::Absent),
             Some(_) => {
                 if !read.ours {
                     world.forbid("what is not ours was deleted");
+                }
+                if another {
+                    world.forbid("another object's resource was deleted");
                 }
                 Ok(world.put(slot, None))
             }
@@ -494,7 +603,9 @@ fn patch(object: &Object, finish: &Finish, record: Option<Record>) -> Option<sup
     }
     let wrong = finish.says.iter().find(|say| !say.status);
     let mut status = object.status.clone();
+    let taken = finish.remarks.iter().any(|remark| remark.about == About::Conflict);
     status.says = Some(match wrong.map(|say| say.which) {
+        None if taken => Says::Taken,
         None => Says::Well,
         Some(Which::Owned) => Says::NotOurs,
         Some(_) => Says::Failed,

@@ -9,7 +9,7 @@ const MANY: u8 = 15;
 pub struct World {
     /// Kubernetes: an object in each slot, or none.
     pub objects: Vec<Option<Object>>,
-    /// The target: the resource of each slot's object.
+    /// The target: the resource of each slot's object, or the one that all objects ask for.
     pub places: Vec<Place>,
     pub operators: Vec<Operator>,
     pub left: Budget,
@@ -70,6 +70,8 @@ pub struct Status {
 pub enum Says {
     Well,
     NotOurs,
+    /// Another object has the resource.
+    Taken,
     Failed,
 }
 
@@ -112,6 +114,8 @@ pub struct Operator {
     pub passes: Vec<Option<Pass>>,
     /// It leads only since lately: what others wrote before may not be seen yet.
     pub young: bool,
+    /// Slots that it has been told of since it started, also where nothing was in them then.
+    pub told: Vec<bool>,
 }
 
 /// What a process may do.
@@ -157,11 +161,25 @@ pub struct Pass {
     pub lags: bool,
     /// Kubernetes said in this pass that the object is there, with the finalizer.
     pub held: bool,
+    /// Another object has the resource.
+    pub taken: bool,
+    /// Slots of those that take it over when the object goes.
+    pub heirs: Vec<usize>,
+    /// Whether one of them does, as far as is known.
+    pub heir: Heir,
     pub translated: bool,
     pub live: Live,
     pub failed: Option<Failed>,
     pub written: Option<Written>,
     pub rereads: u8,
+}
+
+/// Whether another object takes the resource over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Heir {
+    None,
+    Told,
+    Confirmed,
 }
 
 /// What a pass knows of live.
@@ -208,17 +226,17 @@ pub struct Written {
 impl World {
     /// Objects that nobody has seen yet, each with a place of its own, and operators that have just started; the first
     /// one leads.
-    pub fn new(slots: usize, operators: usize, left: Budget) -> Self {
+    pub fn new(slots: usize, places: usize, operators: usize, left: Budget) -> Self {
         let operators = (0..operators).map(|index| Operator {
             role: if index == 0 { Role::Leads } else { Role::Standby },
-            ..Operator::new(slots)
+            ..Operator::new(&vec![true; slots])
         });
         let operators: Vec<_> = operators.collect();
         let mut world = Self {
             objects: vec![None; slots],
-            places: vec![Place::default(); slots],
+            places: vec![Place::default(); places],
             // As long as `decide` goes on reading; less makes worlds smaller, and leaves out no order of writes.
-            caught_up: if operators.len() == 1 { 5 } else { 1 },
+            caught_up: if operators.len() == 1 && slots == 1 { 5 } else { 1 },
             operators,
             left,
             uids: 0,
@@ -243,6 +261,21 @@ impl World {
         });
     }
 
+    /// Where a slot's object has its resource.
+    pub fn at(&self, slot: usize) -> usize {
+        slot.min(self.places.len() - 1)
+    }
+
+    /// What is there, and what reads may show of it.
+    pub fn place(&self, slot: usize) -> Place {
+        self.places[self.at(slot)]
+    }
+
+    /// An operator that has just started.
+    pub fn started(&self) -> Operator {
+        Operator::new(&self.objects.iter().map(Option::is_some).collect::<Vec<_>>())
+    }
+
     /// Who holds the Lease.
     pub fn leader(&self) -> Option<usize> {
         self.operators.iter().position(|operator| operator.role == Role::Leads)
@@ -262,7 +295,8 @@ impl World {
         self.revision += 1;
         let revision = self.revision;
         let resource = resource.map(|(ours, value)| Resource { ours, value, revision });
-        self.places[slot].live = resource;
+        let at = self.at(slot);
+        self.places[at].live = resource;
         resource
     }
 
@@ -301,9 +335,15 @@ pub enum Changed {
 }
 
 impl Operator {
-    /// One that knows nothing yet.
-    pub fn new(slots: usize) -> Self {
-        Self { role: Role::Standby, entries: vec![None; slots], passes: vec![None; slots], young: true }
+    /// One that knows nothing yet, in a world with objects in these slots.
+    pub fn new(slots: &[bool]) -> Self {
+        Self {
+            role: Role::Standby,
+            entries: vec![None; slots.len()],
+            passes: vec![None; slots.len()],
+            young: true,
+            told: slots.iter().map(|is_there| !is_there).collect(),
+        }
     }
 }
 

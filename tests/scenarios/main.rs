@@ -33,6 +33,7 @@ mod references;
 mod replicas;
 mod rest;
 mod restarts;
+mod rivals;
 mod sandbox;
 mod scopes;
 mod secrets;

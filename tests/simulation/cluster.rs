@@ -11,6 +11,7 @@ use teleport_operator::sync::ports::{self, Note, Patched, SecretValue};
 use super::SECRET;
 use super::bugs::Bug;
 use super::election::Election;
+use super::history::kind_of;
 use super::kubernetes::{Id, read};
 use super::process::place;
 use super::world::{Answer, Fault, Line, Peer, State};
@@ -109,13 +110,20 @@ impl ports::Cluster for Cluster {
     }
 
     async fn remove_finalizer(&self, kind: &Kind, object: &Object) -> Result<Patched, String> {
-        let (words, resource) = (self.plan.words.clone(), Arc::clone(&kind.resource));
+        let (plan, resource) = (Arc::clone(&self.plan), Arc::clone(&kind.resource));
         let place = place(&resource, object.name());
         let happen = move |state: &mut State, id: &Id, object: &Object| {
+            let words = &plan.words;
             let keep = object.annotation(&words.keep) == Some("true");
             let patched = state.kubernetes.remove_finalizer(id, object, &words.finalizer);
             let live = state.server.latest(&place);
-            let left = live.is_some_and(|live| state.server.is_ours(&resource, live));
+            // What another object holds, that one sees to.
+            let held = state.kubernetes.objects().any(|(id, object)| {
+                let finalizers = object["metadata"]["finalizers"].as_array().into_iter().flatten();
+                super::process::place(&kind_of(&plan, &id.0).resource, &id.1) == place
+                    && finalizers.into_iter().any(|there| *there == words.finalizer)
+            });
+            let left = !held && live.is_some_and(|live| state.server.is_ours(&resource, live));
             match (&patched, left, keep) {
                 (Patched::Done(_), true, false) => {
                     state.forbid(format!("{} {}: its finalizer goes before its resource", id.0, id.1));

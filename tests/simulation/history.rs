@@ -77,7 +77,7 @@ fn spec(dice: &mut Rng, kind: &str) -> Value {
         return json!({"no_such_member": n});
     }
     match kind {
-        "TeleportRole" => json!({"allow": {"logins": [n]}}),
+        "TeleportRole" | "TeleportRoleV7" => json!({"allow": {"logins": [n]}}),
         "TeleportUser" => {
             let mut roles: Vec<_> = ["r1", "r2", "r3"].into_iter().filter(|_| dice.u8(..2) == 0).collect();
             if dice.u8(..12) == 0 {

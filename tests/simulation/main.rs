@@ -24,9 +24,10 @@ use shrink::report;
 use story::{LOG, Story};
 use world::Cut;
 
-/// Kinds and names of objects.
-const KINDS: [(&str, &[&str]); 6] = [
+/// Kinds and names of objects. Two kinds stand for roles, so that some objects ask for the same one.
+const KINDS: [(&str, &[&str]); 7] = [
     ("TeleportRole", &["r1", "r2", "r3"]),
+    ("TeleportRoleV7", &["r1", "r2"]),
     ("TeleportUser", &["u1", "u2"]),
     ("TeleportProvisionToken", &["t1", "t2"]),
     ("TeleportGithubConnector", &["g1"]),

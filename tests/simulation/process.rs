@@ -16,6 +16,7 @@ use super::KINDS;
 use super::bugs::Bug;
 use super::cluster::Cluster;
 use super::election::{Elected, Election, elect};
+use super::kubernetes::NAMESPACE;
 use super::remote::Remote;
 use super::target::Place;
 use super::watches::{watch, watch_secrets};
@@ -39,7 +40,9 @@ pub async fn live(line: Line, plan: Arc<Target>, sync_period: Duration, stop: Ca
     let remote = Remote::new(&line, Arc::clone(&reach), election.clone());
     let engine = Engine::new(plan, cluster, remote, Arc::new(Witness { world: Arc::clone(&line.world) }));
 
+    engine.hold();
     let mut tasks = JoinSet::new();
+    tasks.spawn(know_all(Arc::clone(&engine)));
     for (kind, _) in KINDS {
         tasks.spawn(watch(line.clone(), kind.into(), Arc::clone(&engine)));
     }
@@ -84,6 +87,13 @@ async fn probe(line: Line, reach: Arc<Reach>) {
         if world.state().weather.outage { Err("the target is down".to_owned()) } else { Ok(()) }
     };
     reach.keep(probe).await;
+}
+
+async fn know_all(engine: Arc<TheEngine>) {
+    while !KINDS.iter().all(|(kind, _)| engine.is_settled(&Arc::from(*kind), Some(NAMESPACE))) {
+        sleep(Duration::from_millis(100)).await;
+    }
+    engine.release();
 }
 
 async fn follow(reach: Arc<Reach>, engine: Arc<TheEngine>) {

@@ -6,7 +6,7 @@ use teleport_operator::mapping::plan::{Condition, Kind, Target};
 use teleport_operator::translate::{compare, manifest, secrets};
 
 use super::history::kind_of;
-use super::kubernetes::Id;
+use super::kubernetes::{Id, NAMESPACE};
 use super::process::place;
 use super::target::{Place, revision};
 use super::world::State;
@@ -69,6 +69,9 @@ impl Judge<'_> {
         if refused(&made.diagnostics) {
             return self.says_not(&words.decoded);
         }
+        if let Some(keeper) = self.keeper() {
+            return self.says_taken(keeper);
+        }
         let read = made.secrets.iter().map(|reference| {
             let found = self.state.kubernetes.secret(&reference.name, &reference.key);
             found.map(|found| (reference.clone(), found.value))
@@ -85,6 +88,31 @@ impl Judge<'_> {
             return self.says_not(&words.synced);
         }
         self.in_step(&desired)
+    }
+
+    /// The object that has the resource, where that is another one: who wrote it has it, then who was first.
+    fn keeper(&self) -> Option<&Id> {
+        let asks = |(id, object): &(&Id, &Value)| {
+            let here = place(&kind_of(self.plan, &id.0).resource, &id.1) == self.place;
+            let stays = object["metadata"]["deletionTimestamp"].is_null();
+            here && stays && self.state.kubernetes.ignored_for(id).is_none()
+        };
+        let all = self.state.kubernetes.objects().filter(asks);
+        let (keeper, object) = all.min_by_key(|(_, object)| {
+            let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+            (object["status"]["record"].is_null(), uid)
+        })?;
+        (object != self.object).then_some(keeper)
+    }
+
+    fn says_taken(&self, keeper: &Id) -> Vec<String> {
+        let conditions = self.object["status"]["conditions"].as_array().into_iter().flatten();
+        let told = conditions.into_iter().find(|condition| condition["type"] == "Conflict");
+        let text = told.and_then(|told| told["message"].as_str()).unwrap_or_default();
+        let named = text.contains(&format!("{} {NAMESPACE}/{}", keeper.0, keeper.1));
+        let wrong =
+            (!named).then(|| format!("{} {} has the resource, which it does not say", keeper.0, keeper.1));
+        wrong.into_iter().chain(self.ready("False")).collect()
     }
 
     fn live_is_ours(&self) -> Option<bool> {

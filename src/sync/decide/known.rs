@@ -61,6 +61,22 @@ pub struct Facts {
     pub scope: Scope,
     /// The paths that we wrote last, as long as nobody changed the object since.
     pub repeated: Option<Repeated>,
+    /// Another object that asks for the same resource, and has it first.
+    pub rival: Option<String>,
+    /// Whether another object takes the resource over when this one goes.
+    pub heir: Heir,
+}
+
+/// Another object that asks for the same resource, and stays when this one goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Heir {
+    /// There is none.
+    #[default]
+    None,
+    /// As far as is known there is one.
+    Told,
+    /// Kubernetes said in this pass that there is one.
+    Confirmed,
 }
 
 /// Writes of the same paths, time and again.
@@ -83,6 +99,18 @@ pub struct Record {
     pub live: String,
     /// The target's revision of it; empty where it has none, or while nobody has seen it.
     pub revision: String,
+}
+
+/// Before the hash of desired: the resource was seen to be so, and not written.
+pub(super) const OBSERVED: char = '~';
+/// Before the hash of desired: the resource was there, and is not to be changed.
+pub(super) const FOUND: char = '=';
+
+impl Record {
+    /// Whether it is of a write, and not of a mere look.
+    pub fn is_of_a_write(&self) -> bool {
+        !self.desired.starts_with([OBSERVED, FOUND])
+    }
 }
 
 /// What the object asks for.

@@ -1,17 +1,12 @@
 //! What follows from what the target has, for an object that stays: by the record, by whose the resource is, and by the
 //! policies that hold.
-use super::known::{Facts, Found, Known, Live, Record, Why};
+use super::known::{FOUND, Facts, Found, Known, Live, OBSERVED, Record, Why};
 use super::step::{About, Finish, Outcome, Remark, Say, Step, Update, Wake, Which};
 use super::{
     LOOP, REREADS, all_well, dropped, failed, failed_sync, few, finish, looping, no, remarking, understood,
     with, yes,
 };
 use crate::mapping::policy::{Adopt, Drift, Management};
-
-/// Before the hash of desired: the resource was seen to be so, and not written.
-const OBSERVED: char = '~';
-/// Before the hash of desired: the resource was there, and is not to be changed.
-const FOUND: char = '=';
 
 /// What an object asks for is known, and nothing has gone wrong.
 pub(super) fn syncing(known: &Known, hash: &str) -> Step {

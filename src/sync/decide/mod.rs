@@ -6,7 +6,7 @@ mod live;
 mod step;
 
 pub use known::{
-    Desired, Facts, Failed, Failure, Found, Known, Live, Record, Repeated, Secrets, Verb, Why, Written,
+    Desired, Facts, Failed, Failure, Found, Heir, Known, Live, Record, Repeated, Secrets, Verb, Why, Written,
 };
 pub use step::{About, Finish, Outcome, Remark, Say, Step, Update, Wake, Which};
 
@@ -40,18 +40,27 @@ pub fn decide(known: &Known) -> Step {
     if let Some(reason) = &known.unsupported {
         return failed_sync(reason.clone(), Vec::new(), Wake::Slow);
     }
-    match (&known.desired, &known.secrets) {
-        (Desired::Unknown, _) => Step::Translate,
-        (Desired::Refused(error), _) => {
-            finish(Outcome::Failed(error.clone()), vec![no(Which::Decoded, "false", error)], Wake::Never)
+    let hash = match &known.desired {
+        Desired::Unknown => return Step::Translate,
+        Desired::Refused(error) => {
+            let says = vec![no(Which::Decoded, "false", error)];
+            return finish(Outcome::Failed(error.clone()), says, Wake::Never);
         }
-        (Desired::Hash(_), _) if !object.scope.is_ours() => out_of_scope(&object.scope),
-        (Desired::Hash(_), Secrets::Unread) => Step::ReadSecrets,
-        (Desired::Hash(_), Secrets::Missing(error)) => {
+        Desired::Hash(hash) => hash,
+    };
+    if !object.scope.is_ours() {
+        return out_of_scope(&object.scope);
+    }
+    if let Some(first) = object.rival.as_ref().filter(|_| object.management != Management::Observe) {
+        return taken(known, first);
+    }
+    match &known.secrets {
+        Secrets::Unread => Step::ReadSecrets,
+        Secrets::Missing(error) => {
             let says = with(understood(known), no(Which::Synced, "mutation", error));
             finish(Outcome::Failed(error.clone()), says, Wake::Backoff)
         }
-        (Desired::Hash(hash), Secrets::Ready) => match &known.failed {
+        Secrets::Ready => match &known.failed {
             Some(failed) => after_failure(known, failed).unwrap_or_else(|| live::syncing(known, hash)),
             None => live::syncing(known, hash),
         },
@@ -98,7 +107,11 @@ fn deleting(known: &Known) -> Step {
     match &known.live {
         Live::Unread => Step::Observe,
         Live::Unreadable(failure) => failed(failure, Vec::new()),
-        Live::Found(found) if found.owned && found.other_kind.is_none() => Step::Delete,
+        Live::Found(found) if found.owned && found.other_kind.is_none() => match object.heir {
+            Heir::None => Step::Delete,
+            Heir::Told => Step::ConfirmHeir,
+            Heir::Confirmed => Step::RemoveFinalizer,
+        },
         // What we made may not be seen yet, and would be left behind.
         _ if object.lags && known.rereads < REREADS => Step::Observe,
         Live::Absent | Live::Found(_) => Step::RemoveFinalizer,
@@ -169,6 +182,16 @@ fn out_of_scope(scope: &Scope) -> Step {
     let foreign = Say { which: Which::Scoped, status: false, outcome: scope.outcome(), fills };
     let what = "its scope is not the operator's".to_owned();
     finish(Outcome::Failed(what), vec![yes(Which::Decoded, "true"), foreign], Wake::Never)
+}
+
+/// Another object asks for the same resource, and has it: it is told here, and nothing is done.
+fn taken(known: &Known, first: &str) -> Step {
+    let text = format!(
+        "The resource is kept as {first} asks, which had it first. Delete one of the two objects, or let this one have another name: when the other one goes, this one takes over."
+    );
+    let remarks = vec![Remark { about: About::Conflict, text, unready: true }];
+    let outcome = Outcome::Failed(format!("{first} has the same resource"));
+    remarking(outcome, understood(known), remarks, Wake::Slow)
 }
 
 /// The target refused. While it can't be reached nothing is said of the object: it stays as it is.

@@ -18,6 +18,8 @@ pub enum Step {
     Update(Update),
     /// Delete the resource that was read.
     Delete,
+    /// Ask Kubernetes whether another object really takes the resource over.
+    ConfirmHeir,
     /// Take our finalizer off the object.
     RemoveFinalizer,
     /// The pass is over.
@@ -119,6 +121,8 @@ pub enum About {
     UnknownPolicy,
     /// Nothing is done until further notice.
     Paused,
+    /// Another object asks for the same resource, and has it.
+    Conflict,
     /// The resource is not as the object asks, and is to be left so.
     Drifted,
     /// The server knows nothing of some fields.
@@ -129,9 +133,10 @@ pub enum About {
 
 impl About {
     /// Their names as types of conditions, and as reasons.
-    pub const NAMES: [(&str, Self); 5] = [
+    pub const NAMES: [(&str, Self); 6] = [
         ("UnknownPolicy", Self::UnknownPolicy),
         ("Paused", Self::Paused),
+        ("Conflict", Self::Conflict),
         ("Drifted", Self::Drifted),
         ("FieldsIgnored", Self::FieldsIgnored),
         ("UpdateLoop", Self::UpdateLoop),
