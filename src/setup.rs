@@ -146,18 +146,19 @@ fn desired(target: &Target, kind: &Kind, document: &Json, what: &str) -> Result<
         return Err(Failure::Refused { what: what.to_owned(), why });
     }
     let mut message = made.message;
-    let labels = &kind.resource.metadata.labels;
-    let mut left = labels.get(&message).map(|labels| labels.into_owned());
-    if let Some(Value::Map(entries)) = &mut left {
-        entries.remove(&MapKey::String(target.ownership.label.clone()));
-        labels.set(&mut message, Value::Map(std::mem::take(entries)));
+    if let Some(labels) = &kind.resource.metadata.labels {
+        let mut left = labels.get(&message).map(|labels| labels.into_owned());
+        if let Some(Value::Map(entries)) = &mut left {
+            entries.remove(&MapKey::String(target.ownership.label.clone()));
+            labels.set(&mut message, Value::Map(std::mem::take(entries)));
+        }
     }
     Ok(message)
 }
 
 /// Takes over from live what the document does not speak of.
 fn keep(kind: &Kind, desired: &mut DynamicMessage, live: &DynamicMessage, document: &Json) {
-    let labels = document["metadata"]["labels"].is_null().then_some(&kind.resource.metadata.labels);
+    let labels = kind.resource.metadata.labels.iter().filter(|_| document["metadata"]["labels"].is_null());
     for path in kind.resource.preserve.iter().chain(labels) {
         match path.get(live) {
             Some(value) => path.set(desired, value.into_owned()),

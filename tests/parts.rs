@@ -156,9 +156,9 @@ fn mistakes_in_a_mapping_are_found_where_they_stand() {
 
 #[test]
 fn only_the_only_resource_can_go_without_a_mark() {
-    let found = mistakes("version = \"v1\"", "version = \"v1\"\nunmarked = true");
-    let message = "only a resource that there is one of can go without a mark";
-    assert_eq!(found, [("unmarked".to_owned(), message.to_owned())]);
+    let found = mistakes("version = \"v1\"", "version = \"v1\"\nowned-by = \"object\"");
+    let message = "only a resource that there is one of is its object's by itself";
+    assert_eq!(found, [("\"object\"".to_owned(), message.to_owned())]);
 }
 
 /// What is set at the end of the path alone tells two of one name apart.

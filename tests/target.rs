@@ -8,14 +8,14 @@ use std::time::Duration;
 use prost_reflect::{DynamicMessage, MapKey, Value};
 use teleport_operator::mapping;
 use teleport_operator::mapping::errors::Class;
-use teleport_operator::mapping::plan::{Kind, Target};
+use teleport_operator::mapping::plan::{Kind, OwnedBy, Target};
 use teleport_operator::sandbox::server::Sandbox;
 use teleport_operator::target::call::{Observer, Options};
 use teleport_operator::target::client::Client;
 use teleport_operator::target::connection::{Connection, Plaintext};
 use teleport_operator::target::error::Error;
 use teleport_operator::target::gate::{Gate, Refusal, Write};
-use teleport_operator::target::proof::{Owned, Vacant};
+use teleport_operator::target::proof::{Owned, Vacant, mark};
 use teleport_operator::target::reach::State;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -91,7 +91,7 @@ impl Bench {
     }
 
     fn label(&self, kind: &Kind, message: &mut DynamicMessage, key: &str, value: &str) {
-        let path = &kind.resource.metadata.labels;
+        let Some(path) = &kind.resource.metadata.labels else { return };
         let mut labels = match path.get(message).map(std::borrow::Cow::into_owned) {
             Some(Value::Map(labels)) => labels,
             _ => std::collections::HashMap::new(),
@@ -112,7 +112,8 @@ impl Bench {
     }
 
     fn owned(&self, kind: &Kind, live: &DynamicMessage) -> Owned {
-        Owned::marked(&self.target.ownership, &kind.resource, live).expect("ours")
+        let recorded = || Owned::recorded(&kind.resource, live);
+        Owned::marked(&self.target.ownership, &kind.resource, live).or_else(recorded).expect("ours")
     }
 
     fn count(&self, method: &str) -> u64 {
@@ -148,7 +149,9 @@ async fn every_kind_is_created_read_listed_updated_and_deleted() {
             assert_eq!(again.class, Class::Exists, "{which}: {again}");
         }
         list_has(&bench, kind, &live).await;
-        update(&bench, kind, &live).await;
+        if !resource.immutable {
+            update(&bench, kind, &live).await;
+        }
         let live = bench.get(kind, &name).await.expect(which);
         let proof = bench.owned(kind, &live);
         bench.gate.write(kind, "default/x", &[], Write::Delete(proof.clone())).await.expect(which);
@@ -169,7 +172,24 @@ async fn a_resource_that_keeps_no_mark_is_ours() {
     };
     let ours: Vec<_> = bench.target.kinds.iter().filter(|kind| foreign(kind)).collect();
     assert!(!ours.is_empty());
-    assert!(ours.iter().all(|kind| kind.resource.unmarked && kind.resource.singleton.is_some()));
+    let is_claimed =
+        |kind: &Kind| kind.resource.owned_by == OwnedBy::Object && kind.resource.singleton.is_some();
+    assert!(ours.iter().all(|kind| is_claimed(kind)));
+}
+
+/// What has no place for a mark is ours by a record alone, and nothing else is.
+#[tokio::test]
+async fn a_record_proves_what_has_no_place_for_a_mark() {
+    let bench = Bench::new().await;
+    for kind in &bench.target.kinds {
+        let (resource, ownership) = (&kind.resource, &bench.target.ownership);
+        let message = bench.resource(kind, "one");
+        let is_by_record = resource.owned_by == OwnedBy::Record;
+        assert_eq!(Owned::recorded(resource, &message).is_some(), is_by_record, "{}", kind.kubernetes.kind);
+        if is_by_record {
+            assert_eq!(Owned::marked(ownership, resource, &mark(ownership, resource, &message)), None);
+        }
+    }
 }
 
 /// Where a name is not all that identifies a resource, reads and deletions are asked for by the rest too.
@@ -222,7 +242,9 @@ async fn update(bench: &Bench, kind: &Kind, live: &DynamicMessage) {
     let write = Write::Update(changed.clone(), proof.clone());
     bench.gate.write(kind, "default/x", &[], write.clone()).await.expect(which);
     let now = bench.get(kind, proof.name()).await.expect(which);
-    let labels = |message: &DynamicMessage| kind.resource.metadata.labels.get(message).unwrap().into_owned();
+    let labels = |message: &DynamicMessage| {
+        kind.resource.metadata.labels.as_ref().map(|labels| labels.get(message).unwrap().into_owned())
+    };
     assert_eq!(labels(&now), labels(&changed), "{which}");
     let again = bench.gate.write(kind, "default/x", &[], write).await;
     if kind.resource.calls.update.is_empty() || kind.resource.metadata.revision.is_none() {

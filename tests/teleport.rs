@@ -229,7 +229,7 @@ fn role(target: &Target, kind: &Kind, name: &str) -> DynamicMessage {
     metadata.name.set(&mut role, Value::String(name.to_owned()));
     let mark = (target.ownership.label.clone(), target.ownership.value.clone());
     let labels = [(MapKey::String(mark.0), Value::String(mark.1))].into();
-    metadata.labels.set(&mut role, Value::Map(labels));
+    metadata.labels.as_ref().expect("roles have labels").set(&mut role, Value::Map(labels));
     for constant in &kind.constants {
         constant.field.as_ref().unwrap().set(&mut role, Value::String(constant.value.clone()));
     }

@@ -78,6 +78,10 @@ fn columns(kind: &Kind) -> Vec<Value> {
 fn root(kind: &Kind, words: &Words) -> Value {
     let mut spec = schema::spec(&kind.resource);
     spec["description"] = json!(description(kind));
+    if kind.resource.immutable {
+        let message = "nothing changes this once it is made: delete the object, and make another one";
+        spec["x-kubernetes-validations"] = json!([{ "message": message, "rule": "self == oldSelf" }]);
+    }
     let mut root = json!({
         "type": "object",
         "description": format!("{} is the schema of {}.", kind.kubernetes.kind, kind.kubernetes.plural),

@@ -1,6 +1,6 @@
 //! The page of one Kubernetes kind.
 use crate::diagnostic::Source;
-use crate::mapping::plan::{Call, Kind, Target};
+use crate::mapping::plan::{Call, Kind, OwnedBy, Target};
 
 use super::fields::{Fields, NEWER, fields};
 use super::{GENERATED, Younger, code, codes, fenced, table};
@@ -50,8 +50,22 @@ fn introduction(target: &Target, kind: &Kind, younger: &Younger) -> String {
     if let Some(name) = &resource.singleton {
         text += &format!("There is only one, and it is named `{name}`.\n");
     }
-    if resource.unmarked {
-        text += "It keeps no mark of its owner: the object takes it as it is, whoever wrote it before.\n";
+    text += match resource.owned_by {
+        OwnedBy::Mark => "",
+        OwnedBy::Object => {
+            "It keeps no mark of its owner: the object takes it as it is, whoever wrote it before.\n"
+        }
+        OwnedBy::Record => {
+            "It has no labels, and so no place for a mark of its owner: it is the operator's while the status of its \
+             object has the record of a write. One that was there before, or whose record was lost (an object that was \
+             restored without its status, or a create whose answer never came), is refused until the \
+             [policy](../policies.md) `adopt` says otherwise. Labels stay with the object.\n"
+        }
+    };
+    if resource.immutable {
+        text += "The API has no call that changes one: Kubernetes refuses a change of the specification, and the object \
+                 says so where the resource differs otherwise. To change it, delete the object and make another one; in \
+                 between there is no such resource.\n";
     }
     if younger.has(&resource.message) {
         text += &format!(

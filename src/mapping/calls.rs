@@ -40,6 +40,8 @@ pub(super) struct Resolver<'a> {
     pub shapes: &'a Shapes,
     /// Requests of the only resource of its kind carry no name.
     pub singleton: bool,
+    /// Nothing changes it.
+    pub immutable: bool,
     pub problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -55,12 +57,18 @@ impl Resolver<'_> {
         };
         let Some(span) = self.document.table.key_span("rpc") else { return calls };
         for (what, key) in [("creates", "create"), ("updates", "update")] {
-            if rpc.get("upsert").is_none() && rpc.get(key).is_none() {
-                let message = format!("nothing here {what} the resource");
-                let help = format!("give `{key}` or `upsert`");
-                self.problems
-                    .push(Diagnostic::error(message).at(&self.document.source, span.clone()).help(help));
+            let needs_none = self.immutable && key == "update";
+            if !needs_none && rpc.get("upsert").is_none() && rpc.get(key).is_none() {
+                let or =
+                    if key == "update" { "; or, where the API has neither, `immutable = true`" } else { "" };
+                let help = format!("give `{key}` or `upsert`{or}");
+                self.error(format!("nothing here {what} the resource"), span.clone(), Some(help));
             }
+        }
+        let changing = ["update", "upsert"].into_iter().find_map(|key| rpc.key_span(key));
+        if let Some(span) = changing.filter(|_| self.immutable) {
+            let help = "leave out `immutable`".to_owned();
+            self.error("this changes a resource that is said to be immutable".to_owned(), span, Some(help));
         }
         calls
     }

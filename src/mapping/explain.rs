@@ -3,7 +3,7 @@ use prost_reflect::FieldDescriptor;
 use serde_json::{Map, Value, json};
 
 use super::plan::{
-    Answer, Call, Calls, From, Kind, Many, Member, MessageShape, Resource, Shape, ShapeId, Spec,
+    Answer, Call, Calls, From, Kind, Many, Member, MessageShape, OwnedBy, Resource, Shape, ShapeId, Spec,
 };
 use super::policy::Named;
 use super::repr::Form;
@@ -33,7 +33,8 @@ pub fn explain(kind: &Kind) -> Value {
             "requires": resource.requires,
             "permission": resource.access.permission,
             "selector": resource.access.selector,
-            "unmarked": resource.unmarked,
+            "owned-by": OwnedBy::NAMES.iter().find(|(_, by)| *by == resource.owned_by).map(|(name, _)| name),
+            "immutable": resource.immutable,
             "spec": spec(resource),
             "root": resource.root,
             "scope": resource.scope,
@@ -69,7 +70,7 @@ fn metadata(resource: &Resource) -> Value {
     let optional = |path: &Option<_>| path.as_ref().map(|path: &crate::schema::FieldPath| path.to_string());
     json!({
         "name": metadata.name.to_string(),
-        "labels": metadata.labels.to_string(),
+        "labels": optional(&metadata.labels),
         "description": optional(&metadata.description),
         "revision": optional(&metadata.revision),
         "expires": optional(&metadata.expires),

@@ -1,7 +1,7 @@
 //! What can stand in a mapping, in `target.toml` and in `types.toml`: one table of keys drives the check of a file, the
 //! suggestions for a slip, and what is documented of a key.
 use super::errors::Class;
-use super::plan::Way;
+use super::plan::{OwnedBy, Way};
 use super::policy::{Adopt, Drift, Management};
 use super::repr;
 
@@ -80,9 +80,21 @@ static RESOURCE: &[Key] = &[
     key("namespace", Takes::Text, "A constant for the metadata's namespace, where the API asks for one."),
     key("name", Takes::Text, "The only name that it can have: there is one of these."),
     key(
-        "unmarked",
+        "places",
+        Takes::Table(PLACES),
+        "Where the message itself keeps what others have in a message of metadata, by JSONPaths.",
+    ),
+    key(
+        "owned-by",
+        Takes::Word(&OWNED_BY),
+        "How a resource is known to be ours: by its `mark`, unless it has no place for one. By its `record`: the status \
+         of its object says that we wrote it. By its `object`: whoever writes the custom resource claims the only \
+         resource.",
+    ),
+    key(
+        "immutable",
         Takes::Flag,
-        "The API puts its own mark in the place of ours: whoever writes the custom resource claims the only resource.",
+        "The API has no call that changes one: its CRD takes no other specification than the first.",
     ),
     key("json", Takes::Word(&["go", "proto"]), "Whose JSON rules hold, where its package does not say."),
     key(
@@ -103,6 +115,15 @@ static RESOURCE: &[Key] = &[
         Takes::Text,
         "The selector of `access` in target.toml that a role needs beside the rule.",
     ),
+];
+
+static PLACES: &[Key] = &[
+    required("name", Takes::Text, "Its name."),
+    key("labels", Takes::Text, "Its labels, a map of strings."),
+    key("description", Takes::Text, "Its description."),
+    key("revision", Takes::Text, "Its revision."),
+    key("expires", Takes::Text, "Its expiry."),
+    key("version", Takes::Text, "The constant `version`."),
 ];
 
 static KUBERNETES: &[Key] = &[
@@ -228,7 +249,7 @@ static CONNECTION: &[Key] = &[
 
 static METADATA: &[Key] = &[
     required("name", Takes::Text, "Field of the name."),
-    required("labels", Takes::Text, "Field of the labels, a map of strings."),
+    key("labels", Takes::Text, "Field of the labels, a map of strings."),
     key("description", Takes::Text, "Field of the description."),
     key("revision", Takes::Text, "Field of the revision."),
     key("expires", Takes::Text, "Field of the expiry."),
@@ -288,6 +309,7 @@ static CODES: Takes = Takes::Map(&Takes::Word(&CLASSES));
 
 static CLASSES: [&str; Class::NAMES.len()] = names(&Class::NAMES);
 static WAYS: [&str; Way::NAMES.len()] = names(&Way::NAMES);
+static OWNED_BY: [&str; OwnedBy::NAMES.len()] = names(&OwnedBy::NAMES);
 static MANAGEMENT: [&str; Management::NAMES.len()] = names(&Management::NAMES);
 static DRIFT: [&str; Drift::NAMES.len()] = names(&Drift::NAMES);
 static ADOPT: [&str; Adopt::NAMES.len()] = names(&Adopt::NAMES);

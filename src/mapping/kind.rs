@@ -8,11 +8,11 @@ use super::calls::{NOT_CARRIED, Resolver};
 use super::naming::plural;
 use super::path;
 use super::plan::{
-    Access, Column, Constant, Kind, Kubernetes, Many, Member, Metadata, Resource, Shapes, Spec, SubKinds,
-    Syncing, TOP,
+    Access, Column, Constant, Kind, Kubernetes, Many, Member, Metadata, OwnedBy, Resource, Shapes, Spec,
+    SubKinds, Syncing, TOP,
 };
 use super::policy::{Named, Policies};
-use super::raw::{Document, Table, Text};
+use super::raw::{Document, Node, Table, Text};
 use super::repr::Json;
 use super::shape::{self, At, Problem, Rule, Word};
 use super::stream::{self, Stream};
@@ -54,13 +54,20 @@ fn mark_servers(shapes: &mut Shapes, spec: &Spec, root: &[String], metadata: &Me
     };
     for member in &mut shapes.0[0].members {
         let is_said = of_spec.contains(&member.json) || root.contains(&member.json);
-        let is_ours = member.json == metadata.json || CONSTANTS.contains(&member.json.as_str());
+        let is_ours = metadata.json.contains(&member.json) || CONSTANTS.contains(&member.json.as_str());
         member.rules.server |= !is_said && !is_ours;
     }
 }
 
 /// The members of the root that hold constants.
 const CONSTANTS: [&str; 3] = ["kind", "sub_kind", "version"];
+
+/// Whether a map's entries are strings by strings.
+fn is_text_map(kind: &prost_reflect::Kind) -> bool {
+    let is_text = |field: prost_reflect::FieldDescriptor| field.kind() == prost_reflect::Kind::String;
+    kind.as_message()
+        .is_some_and(|entry| is_text(entry.map_entry_key_field()) && is_text(entry.map_entry_value_field()))
+}
 
 /// What a word of the table means; the grammar lets no other word through.
 fn policy<T: Named>(table: &Table, key: &str) -> Option<T> {
@@ -96,7 +103,8 @@ impl Build<'_> {
         let requires = self.requires(table);
         let singleton = table.text("name").map(|name| name.text);
         let access = self.access(table);
-        let unmarked = self.unmarked(table);
+        let owned_by = self.owned_by(table, metadata.as_ref());
+        let immutable = table.flag("immutable").unwrap_or(false);
         let watched = stream::watched(
             self.document,
             self.context.target,
@@ -111,6 +119,7 @@ impl Build<'_> {
             message: &message,
             shapes: &shapes,
             singleton: singleton.is_some(),
+            immutable,
             problems: self.problems,
         }
         .calls(self.document.table.table("rpc"));
@@ -127,7 +136,8 @@ impl Build<'_> {
             sub_kinds,
             metadata,
             singleton,
-            unmarked,
+            owned_by,
+            immutable,
             calls,
             preserve,
             requires,
@@ -272,19 +282,25 @@ impl Build<'_> {
         None
     }
 
-    /// Of many, one without a mark can't be told from somebody else's.
-    fn unmarked(&mut self, table: &Table) -> bool {
-        let unmarked = table.flag("unmarked").unwrap_or(false);
-        if unmarked && table.text("name").is_none() {
-            let span = table.key_span("unmarked").unwrap_or(0..0);
-            let help = "give its only `name`".to_owned();
-            self.error(
-                "only a resource that there is one of can go without a mark".to_owned(),
-                span,
-                Some(help),
-            );
+    /// Of many, one that nothing says anything of can't be told from somebody else's.
+    fn owned_by(&mut self, table: &Table, metadata: Option<&Metadata>) -> OwnedBy {
+        let said = table.text("owned-by");
+        let word = said.as_ref().map(|said| said.text.as_str()).unwrap_or_default();
+        let owned_by = OwnedBy::NAMES.iter().find(|(name, _)| *name == word).map(|(_, by)| *by);
+        let owned_by = owned_by.unwrap_or_default();
+        let span = said.or_else(|| table.text("message")).map_or(0..0, |text| text.span);
+        if owned_by == OwnedBy::Object && table.text("name").is_none() {
+            let message = "only a resource that there is one of is its object's by itself".to_owned();
+            self.error(message, span.clone(), Some("give its only `name`".to_owned()));
         }
-        unmarked
+        if owned_by == OwnedBy::Mark && metadata.is_some_and(|metadata| metadata.labels.is_none()) {
+            let help = "with `owned-by = \"record\"` a resource is ours while the status of its object has the record of \
+                        a write: what was there before, or after that record is lost, is refused";
+            let message =
+                "this resource has no labels, and so no place for the mark that it is ours".to_owned();
+            self.error(message, span, Some(help.to_owned()));
+        }
+        owned_by
     }
 
     /// Members beside `spec`, which must not be taken for what Kubernetes has there.
@@ -319,8 +335,46 @@ impl Build<'_> {
         Some(member.json)
     }
 
+    /// Where the message itself keeps what others have in a message of metadata.
+    fn places(&mut self, places: &Table, shapes: &Shapes) -> Option<Metadata> {
+        let (mut json, before) = (Vec::new(), self.problems.len());
+        let mut at = |build: &mut Self, key: &str| {
+            let text = places.text(key)?;
+            let (path, member) = build.member_path(shapes, &text)?;
+            let fits = match (key, member.field.kind()) {
+                ("labels", kind) => member.many == Many::Map && is_text_map(&kind),
+                ("expires", kind) => kind.as_message().is_some(),
+                (_, kind) => member.many == Many::One && kind == prost_reflect::Kind::String,
+            };
+            if !fits || path.fields() != member.path.fields() {
+                build.error(format!("`{}` can't hold the {key}", text.text), text.span, None);
+                return None;
+            }
+            json.push(member.json);
+            Some(path)
+        };
+        let [name, labels, description, revision, expires, _] =
+            ["name", "labels", "description", "revision", "expires", "version"].map(|key| at(self, key));
+        if self.problems.len() > before {
+            return None;
+        }
+        Some(Metadata {
+            json,
+            bare: true,
+            name: name?,
+            labels,
+            description,
+            revision,
+            expires,
+            namespace: None,
+        })
+    }
+
     /// The member of the root whose message is one that `target.toml` knows.
     fn metadata(&mut self, table: &Table, shapes: &Shapes) -> Option<Metadata> {
+        if let Some(places) = table.get("places").and_then(Node::table) {
+            return self.places(places, shapes);
+        }
         let styles = self.context.target.table("metadata");
         let found = shapes.root().members.iter().find_map(|member| {
             let message = member.field.kind().as_message()?.clone();
@@ -328,7 +382,10 @@ impl Build<'_> {
         });
         let Some((member, style, message)) = found else {
             let known: Vec<_> = styles.entries().map(|(name, _)| name.text.as_str()).collect();
-            let help = format!("`metadata` in target.toml knows {}", known.join(", "));
+            let help = format!(
+                "`metadata` in target.toml knows {}; where the message itself has a name, `places` says so",
+                known.join(", ")
+            );
             let span = table.text("message").map_or(0..0, |text| text.span);
             self.error("this message has no metadata that is known".to_owned(), span, Some(help));
             return None;
@@ -347,9 +404,10 @@ impl Build<'_> {
             _ => None,
         };
         Some(Metadata {
-            json: member.json.clone(),
+            json: vec![member.json.clone()],
+            bare: false,
             name: at("name")?,
-            labels: at("labels")?,
+            labels: if style.get("labels").is_some() { Some(at("labels")?) } else { None },
             description: at("description"),
             revision: at("revision"),
             expires: at("expires"),
@@ -464,7 +522,9 @@ impl Build<'_> {
         let version = kubernetes.text("version").or_else(|| table.text("version"));
         let said = CONSTANTS.into_iter().zip([table.text("kind"), table.text("sub-kind"), version]);
         let constants = said.filter_map(|(json, text)| {
-            let field = resource.shapes.root().member(json).map(|member| member.path.clone());
+            let names = table.table("places").text(json).and_then(|text| path::members(&text.text).ok());
+            let names = names.unwrap_or_else(|| vec![json.to_owned()]);
+            let field = resource.shapes.follow(&names).ok().map(|(field, _)| field);
             Some(Constant { json: json.to_owned(), value: text?.text, field })
         });
         constants.collect()

@@ -356,8 +356,10 @@ pub struct Resource {
     pub metadata: Metadata,
     /// The one name that it can have.
     pub singleton: Option<String>,
-    /// The API keeps no mark of ours: the custom resource alone claims it. Singletons only.
-    pub unmarked: bool,
+    /// How it is known to be ours.
+    pub owned_by: OwnedBy,
+    /// The API has no call that changes one.
+    pub immutable: bool,
     /// How to call the target.
     pub calls: Calls,
     /// Fields copied from live when it is updated.
@@ -368,6 +370,24 @@ pub struct Resource {
     pub access: Access,
     /// How it is in the target's event stream, where it is.
     pub watched: Option<Watched>,
+}
+
+/// How a resource is known to be ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OwnedBy {
+    /// It carries our mark.
+    #[default]
+    Mark,
+    /// Its object's status has the record of a write of ours: it has no place for a mark.
+    Record,
+    /// Whoever writes the custom resource claims the only resource: the API puts its own mark in the place of ours.
+    Object,
+}
+
+impl OwnedBy {
+    /// Their names in mappings.
+    pub const NAMES: [(&str, Self); 3] =
+        [("mark", Self::Mark), ("record", Self::Record), ("object", Self::Object)];
 }
 
 /// Members at the root of every custom resource.
@@ -415,12 +435,14 @@ pub enum Spec {
 /// Where a resource keeps what Kubernetes keeps in `metadata`.
 #[derive(Debug, Clone)]
 pub struct Metadata {
-    /// The member of the JSON form.
-    pub json: String,
+    /// The members of the JSON form: the one that is a message of metadata, or those of the root that are its parts.
+    pub json: Vec<String>,
+    /// The message keeps them itself: people see a member `metadata`, and all the rest under `spec`.
+    pub bare: bool,
     /// Its name.
     pub name: FieldPath,
     /// A map of strings.
-    pub labels: FieldPath,
+    pub labels: Option<FieldPath>,
     /// A text.
     pub description: Option<FieldPath>,
     /// The revision that a conditional update carries.
@@ -429,6 +451,21 @@ pub struct Metadata {
     pub expires: Option<FieldPath>,
     /// A constant that the API asks for.
     pub namespace: Option<(FieldPath, String)>,
+}
+
+impl Metadata {
+    /// What it holds, by the names that Kubernetes and people have for it.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &FieldPath)> {
+        let Self { name, labels, description, revision, expires, .. } = self;
+        let parts = [
+            ("name", Some(name)),
+            ("labels", labels.as_ref()),
+            ("description", description.as_ref()),
+            ("revision", revision.as_ref()),
+            ("expires", expires.as_ref()),
+        ];
+        parts.into_iter().filter_map(|(name, part)| Some((name, part?)))
+    }
 }
 
 /// Calls by what they do, each in order of preference: the next is tried when the server answers UNIMPLEMENTED.
@@ -585,6 +622,18 @@ pub struct MessageShape {
 }
 
 impl MessageShape {
+    /// The same message, of which these members alone can be said.
+    #[must_use]
+    pub fn of(&self, members: Vec<Member>) -> Self {
+        let mut by_name = HashMap::new();
+        for (index, member) in members.iter().enumerate() {
+            by_name.extend(
+                [Some(&member.json), member.also.as_ref()].into_iter().flatten().map(|n| (n.clone(), index)),
+            );
+        }
+        Self { message: self.message.clone(), json: self.json, members, by_name }
+    }
+
     /// The member that a JSON key means.
     pub fn member(&self, key: &str) -> Option<&Member> {
         self.by_name.get(key).map(|index| &self.members[*index])

@@ -5,7 +5,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, 
 use super::discover::{self, Found, Verb, package_version};
 use super::lint;
 use super::naming::split_version;
-use super::plan::{Many, MessageShape, Shape, ShapeId, Shapes};
+use super::plan::{Many, Member, MessageShape, Shape, ShapeId, Shapes};
 use super::shape;
 use crate::diagnostic::{Diagnostic, Source, did_you_mean, refused};
 use crate::schema::Schema;
@@ -138,7 +138,9 @@ impl Draft {
     /// What the target has to know first.
     fn metadata(&self, out: &mut String) {
         let Some((_, message)) = self.metadata_member() else {
-            *out += "#\n# It has no metadata: without a name and labels of its own it can't be mapped.\n";
+            if self.places().is_empty() {
+                *out += "#\n# It has no metadata: without a name of its own it can't be mapped.\n";
+            }
             return;
         };
         if self.styles.contains(&message.full_name().to_owned()) {
@@ -151,6 +153,22 @@ impl Draft {
                 *out += &format!("#     {key} = {}\n", quoted(field.name()));
             }
         }
+    }
+
+    /// Where a message without metadata may keep what others have there: the name of each part, and the member.
+    fn places(&self) -> Vec<(&'static str, &str)> {
+        if self.metadata_member().is_some() {
+            return Vec::new();
+        }
+        let members = &self.shapes.root().members;
+        let is_text = |member: &&Member| member.many == Many::One && member.field.kind() == Kind::String;
+        let name = ["name", "id"].iter().find_map(|word| {
+            let is_it = |member: &&Member| member.json == *word || member.json.ends_with(&format!("_{word}"));
+            members.iter().filter(is_text).find(is_it)
+        });
+        let labels = members.iter().find(|member| member.json == "labels" && member.many == Many::Map);
+        let parts = [("name", name), ("labels", labels.filter(|_| name.is_some()))];
+        parts.into_iter().filter_map(|(part, member)| Some((part, member?.json.as_str()))).collect()
     }
 
     fn resource(&self, out: &mut String) {
@@ -166,11 +184,27 @@ impl Draft {
                 "check: there is one of these, since reading it takes no name; the server's name for it";
             *out += &format!("name    = {}   # {note}\n", quoted(&snake(self.stem(), '-')));
         }
+        let places = self.places();
+        if !places.is_empty() {
+            let said = places.iter().map(|(part, json)| format!("{part} = {}", quoted(&format!("$.{json}"))));
+            let said = said.collect::<Vec<_>>().join(", ");
+            *out +=
+                &format!("places  = {{ {said} }}   # check: it has no metadata, and this may be its name\n");
+        }
+        if places.len() == 1 {
+            let note = "it has no labels for a mark: see docs/mapping.md";
+            *out += &format!("owned-by = \"record\"   # {note}\n");
+        }
+        if !self.has(Verb::Update) && !self.has(Verb::Upsert) {
+            *out += "immutable = true   # check: no call was found that changes one\n";
+        }
         if !member("spec") {
             let metadata = self.metadata_member().map(|(json, _)| json);
             let own = ["kind", "sub_kind", "version", "status"];
             let members = self.shapes.root().members.iter().map(|member| member.json.as_str());
-            let spec = members.filter(|json| !own.contains(json) && Some(*json) != metadata);
+            let is_place = |json: &str| places.iter().any(|(_, place)| *place == json);
+            let spec =
+                members.filter(|json| !own.contains(json) && Some(*json) != metadata && !is_place(json));
             let spec: Vec<_> = spec.map(|json| quoted(&format!("$.{json}"))).collect();
             *out += &format!("spec    = [{}]   # these stand at the root, not under spec\n", spec.join(", "));
         }
@@ -214,7 +248,8 @@ impl Draft {
     fn none(&self, verb: Verb, key: &str) -> String {
         match verb {
             Verb::Get | Verb::Delete => format!("# {key} = []   # none was found, and there must be one\n"),
-            Verb::Create | Verb::Update if !self.has(Verb::Upsert) => {
+            Verb::Update if !self.has(Verb::Upsert) => String::new(),
+            Verb::Create if !self.has(Verb::Upsert) => {
                 format!("# {key} = []   # none was found, nor an upsert: there must be one of them\n")
             }
             Verb::List if !self.is_singleton() => {

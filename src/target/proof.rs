@@ -2,7 +2,7 @@
 //! Plain values; the gate takes no write without one.
 use prost_reflect::{DynamicMessage, MapKey, Value};
 
-use crate::mapping::plan::{Ownership, Resource};
+use crate::mapping::plan::{OwnedBy, Ownership, Resource};
 
 /// Nothing stands under the name: leave to create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,12 @@ impl Owned {
         is_marked(ownership, resource, live).then(|| Self::of(resource, live))
     }
 
+    /// The resource that was read, if it has no place for a mark: the caller has the record of a write of ours that made it
+    /// what it is.
+    pub fn recorded(resource: &Resource, live: &DynamicMessage) -> Option<Self> {
+        (resource.owned_by == OwnedBy::Record).then(|| Self::of(resource, live))
+    }
+
     /// The resource that was read, mark or not, because somebody asked for its adoption.
     pub fn adopted(resource: &Resource, live: &DynamicMessage) -> Self {
         Self::of(resource, live)
@@ -62,22 +68,27 @@ impl Owned {
     }
 }
 
-/// The resource as it would be if it were marked as ours.
+/// The resource as it would be if it were marked as ours, where it has a place for the mark.
 pub fn mark(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> DynamicMessage {
     let mut marked = live.clone();
-    let labels = resource.metadata.labels.get(live).map(std::borrow::Cow::into_owned);
+    let Some(place) = &resource.metadata.labels else { return marked };
+    let labels = place.get(live).map(std::borrow::Cow::into_owned);
     let mut labels = labels.as_ref().and_then(Value::as_map).cloned().unwrap_or_default();
     labels.insert(MapKey::String(ownership.label.clone()), Value::String(ownership.value.clone()));
-    resource.metadata.labels.set(&mut marked, Value::Map(labels));
+    place.set(&mut marked, Value::Map(labels));
     marked
 }
 
-/// Whether a resource says that it is ours, or could not say so.
+/// Whether a resource says that it is ours, or there is only one and its object claims it. Of one without a place for a
+/// mark this is never so: only the record of its object can tell.
 pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> bool {
-    if resource.unmarked {
-        return true;
+    match resource.owned_by {
+        OwnedBy::Object => return true,
+        OwnedBy::Record => return false,
+        OwnedBy::Mark => {}
     }
-    let Some(labels) = resource.metadata.labels.get(live) else { return false };
+    let labels = resource.metadata.labels.as_ref().and_then(|labels| labels.get(live));
+    let Some(labels) = labels else { return false };
     let key = MapKey::String(ownership.label.clone());
     labels.as_map().and_then(|labels| labels.get(&key)).and_then(Value::as_str) == Some(&ownership.value)
 }

@@ -137,11 +137,22 @@ impl Build<'_> {
             self.reader.problems.push(problem.path(path).maybe_help(did_you_mean(key, METADATA)));
         }
         self.name(metadata.get("name"), &Place::Member(at, "name"));
-        let mut labels = self.texts(metadata.get("labels"), &Place::Member(at, "labels"));
-        labels.insert(ownership.label.clone(), ownership.value.clone());
-        let entries = labels.into_iter().map(|(key, value)| (MapKey::String(key), Value::String(value)));
+        let at_labels = Place::Member(at, "labels");
+        let mut labels = self.texts(metadata.get("labels"), &at_labels);
         let places = &self.kind.resource.metadata;
-        places.labels.set(&mut self.message, Value::Map(entries.collect()));
+        match &places.labels {
+            Some(place) => {
+                labels.insert(ownership.label.clone(), ownership.value.clone());
+                let entries =
+                    labels.into_iter().map(|(key, text)| (MapKey::String(key), Value::String(text)));
+                place.set(&mut self.message, Value::Map(entries.collect()));
+            }
+            None if labels.is_empty() => {}
+            None => {
+                let problem = Diagnostic::warning("the resource has no labels: these stay with the object");
+                self.reader.problems.push(problem.path(at_labels.to_string()));
+            }
+        }
         let mut annotations = self.texts(metadata.get("annotations"), &Place::Member(at, "annotations"));
         if let (Some(field), Some(text)) = (&places.description, annotations.remove(&words.description)) {
             super::set(field, &mut self.message, Value::String(text));
@@ -229,15 +240,7 @@ impl Build<'_> {
 
 /// The shape with these members alone.
 fn only(shape: &MessageShape, names: &[String]) -> MessageShape {
-    let members: Vec<_> =
-        shape.members.iter().filter(|member| names.contains(&member.json)).cloned().collect();
-    let mut by_name = HashMap::new();
-    for (index, member) in members.iter().enumerate() {
-        by_name.extend(
-            [Some(&member.json), member.also.as_ref()].into_iter().flatten().map(|n| (n.clone(), index)),
-        );
-    }
-    MessageShape { message: shape.message.clone(), json: shape.json, members, by_name }
+    shape.of(shape.members.iter().filter(|member| names.contains(&member.json)).cloned().collect())
 }
 
 /// Sets the messages that the server wants to see even when they are empty, below those that are set.

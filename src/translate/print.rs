@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind as FieldKind, ReflectM
 use serde_json::{Map, Value as Json};
 
 use super::{clock, repr};
-use crate::mapping::plan::{Kind, Many, Member, MessageShape, Shape, Shapes};
+use crate::mapping::plan::{Kind, Many, Member, MessageShape, Resource, Shape, Shapes};
 use crate::mapping::repr::{Form, Json as Rules, Printed, Repr};
 use crate::schema::FieldPath;
 
@@ -14,10 +14,25 @@ use crate::schema::FieldPath;
 pub fn resource(kind: &Kind, message: &DynamicMessage) -> Json {
     let shapes = &kind.resource.shapes;
     let mut members = object(shapes, shapes.root(), message);
+    if kind.resource.metadata.bare {
+        members = dressed(&kind.resource, members);
+    }
     for constant in &kind.constants {
         members.insert(constant.json.clone(), Json::String(constant.value.clone()));
     }
     Json::Object(members)
+}
+
+/// What a message without metadata of its own looks like to people: as all others.
+fn dressed(resource: &Resource, mut members: Map<String, Json>) -> Map<String, Json> {
+    let mut metadata = Map::new();
+    for (name, part) in resource.metadata.parts() {
+        let member = resource.shapes.root().members.iter().find(|member| member.path == *part);
+        metadata.extend(member.and_then(|member| Some((name.to_owned(), members.remove(&member.json)?))));
+    }
+    members.retain(|name, _| !resource.metadata.json.contains(name));
+    let parts = [("metadata", metadata), ("spec", members)];
+    parts.into_iter().map(|(name, part)| (name.to_owned(), Json::Object(part))).collect()
 }
 
 /// The members of a message that are set.

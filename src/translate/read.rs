@@ -9,8 +9,9 @@ use super::refusal::{Refusal, quoted};
 use super::repr;
 use super::secrets::{SCHEME, SecretRef};
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::mapping::plan::{Kind, Many, Member, MessageShape, Shape, ShapeId, Shapes};
+use crate::mapping::plan::{Kind, Many, Member, MessageShape, Resource, Shape, ShapeId, Shapes};
 use crate::mapping::repr::Json as Rules;
+use crate::schema::FieldPath;
 
 /// Reads the JSON form of a resource, as `print::resource` writes it and the official client prints it.
 /// Where there are errors the message holds what could be read.
@@ -32,7 +33,10 @@ pub fn resource(kind: &Kind, json: &Json) -> (DynamicMessage, Vec<Diagnostic>) {
             field.set(&mut message, Value::String(constant.value.clone()));
         }
     }
-    reader.object(resource.shapes.root(), &members, &mut message, &Place::Root);
+    match resource.metadata.bare {
+        true => reader.dressed(resource, &members, &mut message),
+        false => reader.object(resource.shapes.root(), &members, &mut message, &Place::Root),
+    }
     if let Some(sub_kinds) = &resource.sub_kinds {
         let (found, follows) = (sub_kinds.field.text(&message), sub_kinds.of(&message));
         if let Some(follows) = follows.filter(|follows| *follows != found) {
@@ -91,6 +95,36 @@ impl<'a> Reader<'a> {
             }
             if let Some(value) = self.member(member, shape.json, json, &place) {
                 super::set(&member.path, into, value);
+            }
+        }
+    }
+
+    /// A message without metadata of its own, as people see it.
+    fn dressed(&mut self, resource: &Resource, members: &Map<String, Json>, into: &mut DynamicMessage) {
+        let root = resource.shapes.root();
+        let part = |(name, part): (&str, &FieldPath)| {
+            let member = root.members.iter().find(|member| member.path == *part)?;
+            Some(Member { json: name.to_owned(), also: None, ..member.clone() })
+        };
+        let metadata = root.of(resource.metadata.parts().filter_map(part).collect());
+        let is_rest = |member: &&Member| !resource.metadata.json.contains(&member.json);
+        let spec = root.of(root.members.iter().filter(is_rest).cloned().collect());
+        for (key, json) in members {
+            let at = Place::Member(&Place::Root, key);
+            match (key.as_str(), json) {
+                ("metadata", Json::Object(parts)) => {
+                    let (known, others): (Map<_, _>, Map<_, _>) =
+                        parts.clone().into_iter().partition(|(name, _)| metadata.member(name).is_some());
+                    self.object(&metadata, &known, into, &at);
+                    for name in others.keys() {
+                        let problem =
+                            Diagnostic::warning("the resource has no place for this: it is dropped");
+                        self.problems.push(problem.path(Place::Key(&at, name).to_string()));
+                    }
+                }
+                ("spec", Json::Object(members)) => self.object(&spec, members, into, &at),
+                ("metadata" | "spec", _) => self.problems.push(Refusal::new("an object").found(json, &at)),
+                _ => self.unknown(&root.of(Vec::new()), key, &Place::Root),
             }
         }
     }

@@ -276,7 +276,7 @@ fn roles(resource: &Resource, message: &DynamicMessage) -> Vec<String> {
 
 /// Marks a resource as ours, or takes the mark off.
 pub fn mark(ownership: &Ownership, resource: &Resource, message: &mut DynamicMessage, ours: bool) {
-    let path = &resource.metadata.labels;
+    let Some(path) = &resource.metadata.labels else { return };
     let mut labels = match path.get(message).map(std::borrow::Cow::into_owned) {
         Some(Value::Map(labels)) => labels,
         _ => Default::default(),

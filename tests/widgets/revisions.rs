@@ -27,7 +27,8 @@ async fn the_sandbox_deletes_only_what_was_read() {
     let mut widget = DynamicMessage::new(resource.message.clone());
     metadata.name.set(&mut widget, Value::String("drill".to_owned()));
     let mark = (target.ownership.label.clone(), target.ownership.value.clone());
-    metadata.labels.set(&mut widget, Value::Map([(MapKey::String(mark.0), Value::String(mark.1))].into()));
+    let labels = metadata.labels.as_ref().expect("widgets have labels");
+    labels.set(&mut widget, Value::Map([(MapKey::String(mark.0), Value::String(mark.1))].into()));
     let write = |write| gate.write(kind, "default/drill", &[], write);
     let made = write(Write::Create(widget.clone(), Vacant::unread())).await.expect("creates").expect("tells");
     let proof = |live: &DynamicMessage| Owned::marked(&target.ownership, resource, live).expect("ours");
