@@ -598,6 +598,31 @@ fn policies_and_what_follows() {
             looping(LOOP, true),
             format!("Drifted {} UpdateLoop] Slow", &well[..well.len() - 1]),
         ),
+        (
+            "nothing changes one: what differs is told, with what to do",
+            drifted(|object| object.immutable = true),
+            "Failed [decoded=true:true scoped=true:none owned=true:true synced=false:false] Slow".into(),
+        ),
+        (
+            "nothing changes one, and it was edited",
+            drifted(|object| (object.immutable, object.record) = (true, record("old"))),
+            "Failed [decoded=true:true scoped=true:none owned=true:true synced=false:false] Slow".into(),
+        ),
+        (
+            "nothing changes one, and it is not as recorded where the object leaves it open",
+            with(drifted(|object| object.immutable = true), |known| known.live = Live::Found(ours())),
+            format!("InSync {well} Never"),
+        ),
+        (
+            "nothing changes one, so it can't be marked as ours",
+            foreign(drifted(|object| (object.immutable, object.adopt) = (true, Adopt::Always))),
+            refused.into(),
+        ),
+        (
+            "without a place for a mark, it is adopted as any other",
+            foreign(drifted(|object| (object.by_record, object.adopt) = (true, Adopt::Always))),
+            "update r2 adopting".into(),
+        ),
         ("written too often, a while ago", looping(LOOP, false), "update r2 reverting".into()),
         ("written often", looping(LOOP - 1, true), "update r2 reverting".into()),
         (
@@ -649,6 +674,40 @@ fn of_two_objects_one_has_the_resource() {
     assert!(finish.remarks[0].text.contains("Widget ns/first"), "{:?}", finish.remarks);
 }
 
+/// What a record must be of for its resource to be ours where nothing else says so.
+#[test]
+fn only_a_record_of_a_write_owns() {
+    for (desired, owns) in [("1:x", true), ("^1:x", true), ("~1:x", false), ("=1:x", false), ("", false)] {
+        let record = Record { desired: desired.into(), ..Record::default() };
+        assert_eq!(record.is_of_a_write(), owns, "{desired}");
+    }
+}
+
+/// Who only looks for a while still knows afterwards what is theirs; and looking alone makes nothing theirs.
+#[test]
+fn to_observe_what_we_wrote_does_not_lose_it() {
+    let observed = |by_record, before| {
+        let known =
+            with(drifted(|object| (object.by_record, object.record) = (by_record, before)), |known| {
+                known.object.management = Management::Observe;
+                known.live = Live::Found(ours());
+            });
+        let Step::Finish(finish) = decide(&known) else { panic!("{known:?}") };
+        let record = finish.record.expect("it is as asked");
+        let again = with(known, |known| known.object.record = Some(record.clone()));
+        assert!(matches!(
+            decide(&again),
+            Step::Finish(Finish { outcome: Outcome::InSync, record: None, .. })
+        ));
+        record
+    };
+    assert_eq!(observed(true, record("old")).desired, "^new");
+    assert_eq!(observed(true, record("^old")).desired, "^new");
+    assert_eq!(observed(true, record("~old")).desired, "~new");
+    assert_eq!(observed(true, None).desired, "~new");
+    assert_eq!(observed(false, record("old")).desired, "~new", "its mark tells");
+}
+
 fn deleting(live: Live) -> Known {
     let object = Facts { deleting: true, finalized: true, ..Facts::default() };
     Known { object, live, ..known() }
@@ -695,7 +754,7 @@ fn answers() -> impl Strategy<Value = Answers> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let record = prop::option::of(("[~=]?(old|new)", "live|", "r[1-3]|"))
+    let record = prop::option::of(("[~=^]?(old|new)", "live|", "r[1-3]|"))
         .prop_map(|record| record.map(|(desired, live, revision)| Record { desired, live, revision }));
     let scopes = [Scope::Neither, Scope::Same, Scope::ObjectOnly, Scope::OperatorOnly, other()];
     let scope = prop::sample::select(scopes.to_vec());
@@ -713,6 +772,10 @@ fn facts() -> impl Strategy<Value = Facts> {
     let rivals = (prop::option::weighted(0.1, "x"), prop::sample::select(vec![Heir::None, Heir::Told]));
     (any::<[bool; 9]>(), record, repeated, policies, scope, rivals).prop_map(
         |(flags, record, repeated, policies, scope, (rival, heir))| Facts {
+}
+
+    (any::<[bool; 11]>(), record, repeated, policies, scope).prop_map(
+        |(flags, record, repeated, policies, scope)| Facts {
             deleting: flags[0],
             finalized: flags[1],
             ignored: flags[2],
@@ -722,6 +785,8 @@ fn facts() -> impl Strategy<Value = Facts> {
             lags: flags[6],
             settled: flags[7],
             synced: flags[8],
+            by_record: flags[9],
+            immutable: flags[10],
             management: policies.0,
             drift: policies.1,
             adopt: policies.2,
@@ -784,6 +849,8 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                     Management::NoDelete => verb == Verb::Delete,
                 };
                 prop_assert!(!forbidden, "a write that is not allowed: {steps:?}");
+                let impossible = known.object.immutable && verb == Verb::Update;
+                prop_assert!(!impossible, "an update of what nothing changes: {steps:?}");
                 if verb != Verb::Create {
                     let Live::Found(found) = &known.live else { panic!("a write without a read: {steps:?}") };
                     let adopts = match known.object.adopt {

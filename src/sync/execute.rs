@@ -19,9 +19,9 @@ use super::status::{self, Telling};
 use crate::diagnostic::{Severity, refused};
 use crate::kube::object::{Key, Object};
 use crate::mapping::errors::Class;
-use crate::mapping::plan::{Kind, Target, Words};
+use crate::mapping::plan::{Kind, OwnedBy, Target, Words};
 use crate::target::gate::Write;
-use crate::target::proof::{Owned, Vacant, is_marked, mark};
+use crate::target::proof::{Owned, Vacant, mark};
 use crate::translate::secrets::SecretRef;
 use crate::translate::{compare, manifest, secrets};
 
@@ -95,6 +95,10 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
 
 fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known {
     let (words, policy) = (&pass.target.words, &pass.policy);
+    let resource = &pass.kind.resource;
+    let (by_record, immutable) = (resource.owned_by == OwnedBy::Record, resource.immutable);
+    // Another object could not make it its own, or not change it: it is made anew for that one.
+    let takes_over = !by_record && !immutable;
     let facts = Facts {
         deleting: object.is_deleting(),
         finalized: object.finalizers().contains(&words.finalizer),
@@ -109,12 +113,14 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         synced: status::is_synced(&object.status(), words),
         settled: memory.record.is_none() && status::is_settled(&object.status(), object.generation()),
         suspect: memory.suspect,
-        exclusive_create: !pass.kind.resource.calls.create.is_empty(),
+        by_record,
+        immutable,
+        exclusive_create: !resource.calls.create.is_empty(),
         lags: pass.young || memory.wrote_lately(),
         scope: scope(pass, object),
         repeated: memory.repeated(),
         rival: pass.rival.clone(),
-        heir: if pass.heirs.is_empty() { Heir::None } else { Heir::Told },
+        heir: if pass.heirs.is_empty() || !takes_over { Heir::None } else { Heir::Told },
     };
     Known {
         object: facts,
@@ -316,7 +322,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
         let replaced = self.memory.replaced.as_ref().filter(|_| self.memory.wrote_lately());
         let ownership = &self.pass.target.ownership;
-        let (owned, hash) = (is_marked(ownership, resource, live), compare::hash(resource, live));
+        let (owned, hash) = (self.proof(live).is_some(), compare::hash(resource, live));
         let desired = self.desired.as_ref();
         let differences =
             |live| desired.map(|desired| compare::differences(resource, desired, live)).unwrap_or_default();
@@ -339,6 +345,14 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             hash,
             revision,
         }
+    }
+
+    /// That the resource which was read is ours, if it is.
+    fn proof(&self, live: &DynamicMessage) -> Option<Owned> {
+        let (resource, record) = (&self.pass.kind.resource, self.known.object.record.as_ref());
+        let recorded =
+            || record.filter(|record| record.is_of_a_write()).and_then(|_| Owned::recorded(resource, live));
+        Owned::marked(&self.pass.target.ownership, resource, live).or_else(recorded)
     }
 
     /// How the resource is of another kind; its version is not what tells kinds apart.
@@ -390,11 +404,11 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     }
 
     async fn update(&mut self, update: Update) -> Option<Ended> {
-        let (resource, target) = (&self.pass.kind.resource, self.pass.target);
+        let resource = &self.pass.kind.resource;
         let live = self.live.as_ref()?;
         let proof = match update.why {
             Why::Adopts => Owned::adopted(resource, live),
-            Why::Asked | Why::Reverts => Owned::marked(&target.ownership, resource, live)?,
+            Why::Asked | Why::Reverts => self.proof(live)?,
         };
         let mut desired = self.desired.clone()?;
         for path in &resource.preserve {
@@ -408,7 +422,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
 
     async fn delete(&mut self) -> Option<Ended> {
         let live = self.live.as_ref()?;
-        let proof = Owned::marked(&self.pass.target.ownership, &self.pass.kind.resource, live)?;
+        let proof = self.proof(live)?;
         self.write(Verb::Delete, Vec::new(), Why::Asked, Write::Delete(proof)).await
     }
 

@@ -53,6 +53,10 @@ pub struct Facts {
     pub settled: bool,
     /// Something said that live is not as the record has it.
     pub suspect: bool,
+    /// The resource has no place for a mark: a record of a write says that it is ours.
+    pub by_record: bool,
+    /// The API has no call that changes the resource.
+    pub immutable: bool,
     /// The API has a create that fails on an existing name.
     pub exclusive_create: bool,
     /// We, or a process before this one, may have written so lately that a read does not show it yet.
@@ -103,13 +107,15 @@ pub struct Record {
 
 /// Before the hash of desired: the resource was seen to be so, and not written.
 pub(super) const OBSERVED: char = '~';
+/// The same, of what a write of ours made before: that record alone may say that it is ours.
+pub(super) const OURS: char = '^';
 /// Before the hash of desired: the resource was there, and is not to be changed.
 pub(super) const FOUND: char = '=';
 
 impl Record {
-    /// Whether it is of a write, and not of a mere look.
+    /// Whether a write of ours stands behind it. What was only seen to be so may be anybody's.
     pub fn is_of_a_write(&self) -> bool {
-        !self.desired.starts_with([OBSERVED, FOUND])
+        !self.desired.is_empty() && !self.desired.starts_with([OBSERVED, FOUND])
     }
 }
 

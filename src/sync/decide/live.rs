@@ -1,6 +1,6 @@
 //! What follows from what the target has, for an object that stays: by the record, by whose the resource is, and by the
 //! policies that hold.
-use super::known::{FOUND, Facts, Found, Known, Live, OBSERVED, Record, Why};
+use super::known::{FOUND, Facts, Found, Known, Live, OBSERVED, OURS, Record, Why};
 use super::step::{About, Finish, Outcome, Remark, Say, Step, Update, Wake, Which};
 use super::{
     LOOP, REREADS, all_well, dropped, failed, failed_sync, few, finish, looping, no, remarking, understood,
@@ -35,6 +35,7 @@ pub(super) fn syncing(known: &Known, hash: &str) -> Step {
 /// What the record says of desired. Who only observes has written nothing: should more be allowed one day, that is done.
 fn wanted(object: &Facts, hash: &str) -> String {
     match object.management {
+        Management::Observe if object.by_record && is_ours(object) => format!("{OURS}{hash}"),
         Management::Observe => format!("{OBSERVED}{hash}"),
         _ => hash.to_owned(),
     }
@@ -44,6 +45,11 @@ fn wanted(object: &Facts, hash: &str) -> String {
 fn was_made(object: &Facts) -> bool {
     let made = |record: &Record| !record.desired.starts_with(OBSERVED);
     object.management == Management::CreateOnly && object.record.as_ref().is_some_and(made)
+}
+
+/// The record is of a write.
+fn is_ours(object: &Facts) -> bool {
+    object.record.as_ref().is_some_and(Record::is_of_a_write)
 }
 
 fn deleted_elsewhere(known: &Known) -> Step {
@@ -147,7 +153,7 @@ fn observed(known: &Known, found: &Found, as_recorded: bool, desired: &str) -> S
 fn foreign(known: &Known, found: &Found) -> Step {
     let object = &known.object;
     let adopts = match object.adopt {
-        _ if object.management == Management::CreateOnly => false,
+        _ if object.management == Management::CreateOnly || object.immutable => false,
         Adopt::Never => false,
         Adopt::IfIdentical => found.changed_if_ours.is_empty(),
         Adopt::Always => true,
@@ -155,10 +161,15 @@ fn foreign(known: &Known, found: &Found) -> Step {
     if adopts {
         return update(known, found, Why::Adopts);
     }
-    let why = match object.adopt {
-        Adopt::IfIdentical => format!(" It differs at {}.", few(&found.changed_if_ours)),
-        Adopt::Never | Adopt::Always => String::new(),
-    };
+    let mut why = String::new();
+    if object.by_record {
+        why += " It has no place for a label: it would be owned by the record of a write in this object's status.";
+    }
+    if object.immutable {
+        why += " The API has no call that changes it, so it can't be taken over.";
+    } else if object.adopt == Adopt::IfIdentical {
+        why += &format!(" It differs at {}.", few(&found.changed_if_ours));
+    }
     let says = with(understood(known), no(Which::Owned, "false", &why));
     let what = format!("a resource of that name exists and is not owned by the operator.{why}");
     finish(Outcome::Failed(what), says, Wake::Slow)
@@ -167,12 +178,28 @@ fn foreign(known: &Known, found: &Found) -> Step {
 /// Writes, unless the same was written too often already.
 fn update(known: &Known, found: &Found, why: Why) -> Step {
     let object = &known.object;
+    if object.immutable {
+        return unchangeable(known, found);
+    }
     let last = object.repeated.as_ref().filter(|last| last.lately && last.times >= LOOP);
     if let Some(last) = last.filter(|last| last.paths == found.changed) {
         let remarks = vec![looping(&last.paths, true)];
         return remarking(Outcome::Drifted, all_well(known), remarks, Wake::Slow);
     }
     Step::Update(Update { revision: found.revision.clone(), changed: found.changed.clone(), why })
+}
+
+/// The resource differs, and the API has no call that changes it.
+fn unchangeable(known: &Known, found: &Found) -> Step {
+    if found.changed.is_empty() {
+        return in_sync(known, None);
+    }
+    let error = format!(
+        "the API has no call that changes a resource of this kind, and this one differs at {}: delete the object and \
+         make another one, or take the change back",
+        few(&found.changed)
+    );
+    failed_sync(error, with(understood(known), yes(Which::Owned, "true")), Wake::Slow)
 }
 
 fn seen(found: &Found, desired: &str) -> Record {
