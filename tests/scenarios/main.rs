@@ -29,6 +29,7 @@ mod outages;
 mod ownership;
 mod policies;
 mod process;
+mod records;
 mod references;
 mod replicas;
 mod rest;

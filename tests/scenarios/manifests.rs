@@ -51,10 +51,11 @@ pub fn is_synced(manifest: &Value) -> bool {
 /// Kinds whose examples this server can't have, whatever its role lets the operator do, and the words of the refusal: its
 /// types are older than the kind, or it does not keep the kind; those with a scope are refused by an operator that has none.
 /// They are synced to the sandbox's own target instead. A refusal that goes away fails the tests.
-const UNKNOWN: [(&str, &str); 13] = [
+const UNKNOWN: [(&str, &str); 14] = [
     ("TeleportAccessGraphSettingsV1", "not implemented"),
     ("TeleportAppAuthConfigV1", "unknown service"),
     ("TeleportClassifierV1", "unknown service"),
+    ("TeleportDeviceV1", "unknown service"),
     ("TeleportHealthCheckConfigV1", "unknown service"),
     ("TeleportInferenceModel", "unknown service"),
     ("TeleportInferencePolicy", "unknown service"),
@@ -68,7 +69,7 @@ const UNKNOWN: [(&str, &str); 13] = [
 ];
 
 /// Kinds that the official operator's role, which the server checks, does not cover.
-const DENIED: [&str; 16] = [
+const DENIED: [&str; 17] = [
     "TeleportClusterAuthPreferenceV2",
     "TeleportClusterMaintenanceConfigV1",
     "TeleportClusterNetworkingConfigV2",
@@ -80,6 +81,7 @@ const DENIED: [&str; 16] = [
     "TeleportInstallerV1",
     "TeleportIntegrationV1",
     "TeleportKubeClusterV3",
+    "TeleportSPIFFEFederationV1",
     "TeleportServerInfoV1",
     "TeleportSessionRecordingConfigV2",
     "TeleportStaticHostUserV2",
