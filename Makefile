@@ -24,7 +24,7 @@ CHART = charts/teleport-operator
 # As tests have it: without their dependencies' features all dependencies would be compiled anew.
 BUILT = cargo build --quiet --locked --workspace --tests
 PROGRAM = "$${CARGO_TARGET_DIR:-target}/debug/teleport-operator"
-GENERATE = $(PROGRAM) docs --dir docs --examples examples/teleport --younger proto/teleport/younger.toml --schemas mappings --chart $(CHART)
+GENERATE = $(PROGRAM) docs --dir docs --examples examples/teleport --younger proto/teleport/younger.toml --observed tests/vectors --schemas mappings --chart $(CHART)
 # As tests/peers/build.sh does: modules come from a proxy, at the versions that go.sum names.
 GO = CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly \
 	GOPROXY="$$(go env GOPROXY | sed -E 's/[,|]direct$$//')" go -C tests/peers/teleport

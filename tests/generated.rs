@@ -26,6 +26,7 @@ fn made(dir: &Path, check: bool) -> docs::Args {
         dir: Some(dir.join("docs")),
         examples: Some(root().join("examples/teleport")),
         younger: Some(root().join("proto/teleport/younger.toml")),
+        observed: Some(root().join("tests/vectors")),
         schemas: Some(dir.join("mappings")),
         chart: None,
         check,
@@ -338,4 +339,114 @@ fn a_role_of_unknown_kinds_is_a_mistake() {
     assert_eq!(mistakes.len(), 1);
     assert!(mistakes[0].to_string().contains("did you mean `TeleportUser`?"), "{}", mistakes[0]);
     assert_eq!(out, b"");
+}
+
+/// A row of a page's fields, as far as defaults go.
+struct Row {
+    path: String,
+    default: String,
+    is_servers: bool,
+}
+
+/// The fields of a page that have none below them, where the page has defaults at all.
+fn rows(page: &str) -> Vec<Row> {
+    let rows: Vec<Row> = page
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `spec.")?.split(" | ").collect();
+            let [path, _, _, default, notes] = cells.as_slice() else { return None };
+            let (path, is_servers) = (path.trim_end_matches('`'), notes.contains("set by the server"));
+            Some(Row { path: path.to_owned(), default: (*default).to_owned(), is_servers })
+        })
+        .collect();
+    let paths: Vec<String> = rows.iter().map(|row| row.path.clone()).collect();
+    let is_parent = |path: &str| {
+        let below = [".", "[]", ".*"].map(|more| format!("{path}{more}"));
+        paths.iter().any(|other| below.iter().any(|below| other.starts_with(below)))
+    };
+    rows.into_iter().filter(|row| !is_parent(&row.path)).collect()
+}
+
+/// What the official types have at a path where the custom resource has nothing.
+fn left_out<'a>(path: &str, given: &Value, made: &'a Value, found: &mut Vec<&'a Value>) {
+    let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let name = step.trim_end_matches("[]");
+    match (rest, step) {
+        (Some(rest), "*") => {
+            let made = made.as_object().into_iter().flatten();
+            made.for_each(|(key, made)| left_out(rest, &given[key], made, found));
+        }
+        (Some(rest), _) if step != name => {
+            let (Some(given), Some(made)) = (given[name].as_array(), made[name].as_array()) else { return };
+            given.iter().zip(made).for_each(|(given, made)| left_out(rest, given, made, found));
+        }
+        (Some(rest), _) if !made[name].is_null() => left_out(rest, &given[name], &made[name], found),
+        (None, _) if given[name].is_null() => found.push(&made[name]),
+        _ => {}
+    }
+}
+
+/// Nothing, or what the official types print for it.
+fn is_nothing(value: &Value) -> bool {
+    let nothing = [json!(null), json!(false), json!(0), json!([]), json!({})];
+    let words = ["", "0s", "0001-01-01T00:00:00Z", "IAM_POLICY_STATUS_UNSPECIFIED"];
+    nothing.contains(value) || words.iter().any(|word| value == word)
+}
+
+/// Held against the JSON that the official types print, which the pages are not made of.
+#[test]
+fn defaults_are_those_that_the_official_types_set() {
+    let target = target();
+    let (mut claimed, mut seen) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for file in fs::read_dir(root().join("tests/vectors")).expect("vectors") {
+        let file = file.expect("an entry").path();
+        if file.extension().is_none_or(|extension| extension != "json") || file.ends_with("bad.json") {
+            continue;
+        }
+        let vectors: Vec<Value> =
+            serde_json::from_str(&fs::read_to_string(&file).expect("a file")).expect("JSON");
+        for vector in vectors {
+            let (cr, made) = (&vector["cr"], &vector["after_defaults_json"]);
+            // A role of a version that those types don't know becomes one of another version.
+            if made["spec"].is_null() || made["version"] != vector["official_json"]["version"] {
+                continue;
+            }
+            let kind = cr["kind"].as_str().expect("a kind");
+            let found =
+                target.kinds.iter().find(|found| found.kubernetes.kind == kind).expect("a kind of ours");
+            let name = format!("docs/kinds/{}", teleport_operator::docs::file_name(found));
+            let page = fs::read_to_string(root().join(name)).expect("a page");
+            let rows = rows(&page);
+            assert!(!rows.is_empty(), "the page of {kind} has no defaults");
+            for Row { path, default, is_servers } in rows {
+                let at = format!("{kind} spec.{path}: {default:?} in {}", vector["name"]);
+                claimed.extend((!default.is_empty()).then(|| (kind.to_owned(), path.clone())));
+                let mut values = Vec::new();
+                left_out(&path, &cr["spec"], &made["spec"], &mut values);
+                let (constant, rest) = match default.strip_prefix('`').and_then(|text| text.split_once('`')) {
+                    Some((constant, rest)) => (Some(constant), rest),
+                    None => (None, default.as_str()),
+                };
+                let other = default.strip_prefix("what `spec.").and_then(|rest| rest.strip_suffix("` is"));
+                for value in values.into_iter().filter(|_| !is_servers) {
+                    if let Some(other) = other {
+                        let pointer = format!("/spec/{}", other.replace('.', "/"));
+                        assert_eq!(made.pointer(&pointer), Some(value), "{at}");
+                    }
+                    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    let is_shown = constant.is_some_and(|constant| constant == shown);
+                    // That something is off may be said or not.
+                    if is_nothing(value) && !is_shown {
+                        assert!(constant.is_none() || !rest.is_empty(), "{at}: it is nothing");
+                        continue;
+                    }
+                    assert!(!default.is_empty(), "{at}: it is {value}");
+                    assert!(constant.is_none() || is_shown, "{at}: it is {value}");
+                    seen.insert((kind.to_owned(), path.clone()));
+                }
+            }
+        }
+    }
+    assert_eq!(claimed, seen, "each default that a page claims was seen");
+    assert!(seen.len() > 40, "{seen:?}");
 }

@@ -6,13 +6,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use prost_reflect::DynamicMessage;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::manifest;
 use crate::diagnostic::Source;
-use crate::docs::{Younger, file_name, index, page, values};
+use crate::docs::{Observed, Younger, file_name, index, page, values};
 use crate::mapping::json_schema::json_schemas;
 use crate::mapping::plan::{Kind, Target};
+use crate::translate::print;
 
 /// The folder of the kinds' pages, beside their list.
 const PAGES: &str = "kinds";
@@ -34,6 +39,9 @@ pub struct Args {
     /// Note on the pages what an older version of the interface does not have, from this list
     #[arg(long, value_name = "FILE", requires = "dir")]
     pub younger: Option<PathBuf>,
+    /// Note on the pages what fields are when they are left out, as the conformance vectors in this folder show it
+    #[arg(long, value_name = "DIR", requires = "dir")]
+    pub observed: Option<PathBuf>,
     /// Write JSON Schemas of mapping files, for editors, into this folder
     #[arg(long, value_name = "DIR")]
     pub schemas: Option<PathBuf>,
@@ -53,7 +61,9 @@ pub fn run(args: &Args, target: &Target, mappings: &[Source], out: &mut impl Wri
     let mut files = BTreeMap::new();
     if let Some(dir) = &args.dir {
         let younger = args.younger.as_deref().map(younger).transpose()?.unwrap_or_default();
-        files.extend(pages(dir, args.examples.as_deref(), &younger, target, mappings)?);
+        let observed =
+            args.observed.as_deref().map(|dir| observed(dir, target)).transpose()?.unwrap_or_default();
+        files.extend(pages(dir, args.examples.as_deref(), (&younger, &observed), target, mappings)?);
     }
     if let Some(dir) = &args.schemas {
         for (name, schema) in json_schemas() {
@@ -79,10 +89,42 @@ fn younger(path: &Path) -> io::Result<Younger> {
     Younger::parse(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// One conformance vector, as far as it shows defaults.
+#[derive(Deserialize)]
+struct Vector {
+    cr: Value,
+    /// The resource with all defaults, in base64; none where the types refuse it, or have no defaults.
+    after_defaults_b64: Option<String>,
+}
+
+/// What all vectors of a folder show. Files that hold none, such as those of bad resources, show nothing.
+fn observed(dir: &Path, target: &Target) -> io::Result<Observed> {
+    let mut observed = Observed::default();
+    let mut paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|found| found == "json"));
+    paths.sort();
+    for path in paths {
+        let wrong =
+            |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
+        let vectors: Vec<Vector> =
+            serde_json::from_str(&fs::read_to_string(&path)?).map_err(|error| wrong(error.to_string()))?;
+        for Vector { cr, after_defaults_b64 } in vectors {
+            let text = |member: &str| cr[member].as_str().unwrap_or_default();
+            let kind = target.kind_of(text("apiVersion"), text("kind"));
+            let (Some(kind), Some(made)) = (kind, after_defaults_b64) else { continue };
+            let bytes = STANDARD.decode(made).map_err(|error| wrong(error.to_string()))?;
+            let made = DynamicMessage::decode(kind.resource.message.clone(), bytes.as_slice());
+            let made = made.map_err(|error| wrong(error.to_string()))?;
+            observed.add(kind, &cr, &made, &print::resource(kind, &made));
+        }
+    }
+    Ok(observed)
+}
+
 fn pages(
     dir: &Path,
     examples: Option<&Path>,
-    younger: &Younger,
+    (younger, observed): (&Younger, &Observed),
     target: &Target,
     mappings: &[Source],
 ) -> io::Result<BTreeMap<PathBuf, String>> {
@@ -91,7 +133,8 @@ fn pages(
     for kind in &target.kinds {
         let mapping = mappings.iter().rev().find(|source| source.stem() == kind.resource.name);
         let example = examples.iter().find(|example| is_of(kind, target, example));
-        let text = page(target, kind, mapping, example.map(|example| example.source.text.as_str()), younger);
+        let example = example.map(|example| example.source.text.as_str());
+        let text = page(target, kind, mapping, example, younger, observed);
         files.insert(dir.join(PAGES).join(file_name(kind)), text);
     }
     Ok(files)

@@ -167,13 +167,16 @@ fn values(of: &EnumDescriptor) -> impl Iterator<Item = (String, i32)> {
     of.values().map(|value| (value.name().to_owned(), value.number()))
 }
 
+/// The note of a field that the server alone writes.
+pub(super) const SERVER: &str = "set by the server";
+
 fn notes(member: &Member, is_kept: bool, is_newer: bool) -> String {
     let rules = &member.rules;
     let notes = [
         (is_newer, NEWER),
         (rules.fixed, "part of what identifies the resource: it can't be changed"),
         (rules.secret, "secret: itself, or `secret://NAME/KEY` for the key of a Secret"),
-        (rules.server, "set by the server"),
+        (rules.server, SERVER),
         (is_kept, "an update keeps what the server has"),
         (rules.present, "sent even when it is empty"),
     ];

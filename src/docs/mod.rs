@@ -1,11 +1,13 @@
 //! Reference pages as Markdown: out of plans, one for each Kubernetes kind and a list of all; and a chart's values out of
 //! their comments. Knows no kind, does no IO.
+mod defaults;
 mod fields;
 mod index;
 mod page;
 mod values;
 mod younger;
 
+pub use defaults::Observed;
 pub use index::index;
 pub use page::page;
 pub use values::values;

@@ -2,17 +2,18 @@
 use crate::diagnostic::Source;
 use crate::mapping::plan::{Call, Kind, OwnedBy, Target};
 
-use super::fields::{Fields, NEWER, fields};
-use super::{GENERATED, Younger, code, codes, fenced, table};
+use super::fields::{Fields, NEWER, SERVER, fields};
+use super::{GENERATED, Observed, Younger, code, codes, fenced, table};
 
 /// The page of a kind. `mapping` is the file that it comes from, `example` a manifest, `younger` what an older interface
-/// lacks; what is absent is left out.
+/// lacks, `observed` what the types of that interface make of what is left out; what is absent is left out.
 pub fn page(
     target: &Target,
     kind: &Kind,
     mapping: Option<&Source>,
     example: Option<&str>,
     younger: &Younger,
+    observed: &Observed,
 ) -> String {
     let mut page = format!("{GENERATED}# {}\n\n", kind.kubernetes.kind);
     page += &introduction(target, kind, younger);
@@ -24,7 +25,7 @@ pub fn page(
         "## Calls\n\nWhere there are several, the next is tried when the server has none of that name.\n\n{}",
         calls(kind)
     );
-    page += &specification(&fields(&kind.resource, younger), younger);
+    page += &specification(kind, &fields(&kind.resource, younger), younger, observed);
     page
 }
 
@@ -122,7 +123,7 @@ fn calls(kind: &Kind) -> String {
     table(["To", "Call"], &rows)
 }
 
-fn specification(fields: &Fields, younger: &Younger) -> String {
+fn specification(kind: &Kind, fields: &Fields, younger: &Younger, observed: &Observed) -> String {
     let mut text = "## Fields\n\n".to_owned();
     if fields.rows.iter().any(|[.., notes]| notes.contains(NEWER)) {
         text += &format!(
@@ -130,7 +131,10 @@ fn specification(fields: &Fields, younger: &Younger) -> String {
             younger.version
         );
     }
-    text += &table(["Path", "Type", "Takes", "Notes"], &fields.rows);
+    text += &match observed.has(kind) {
+        true => with_defaults(kind, fields, younger, observed),
+        false => table(["Path", "Type", "Takes", "Notes"], &fields.rows),
+    };
     if !fields.omitted.is_empty() {
         text += "These fields of the resource are no part of the custom resource:\n\n";
         for (path, is_kept) in &fields.omitted {
@@ -140,4 +144,21 @@ fn specification(fields: &Fields, younger: &Younger) -> String {
         text += "\n";
     }
     text.trim_end().to_owned() + "\n"
+}
+
+/// The fields with what they are when they are left out. What the server writes itself has no default.
+fn with_defaults(kind: &Kind, fields: &Fields, younger: &Younger, observed: &Observed) -> String {
+    let paths: Vec<String> = fields.rows.iter().map(|[path, ..]| path.replace('`', "")).collect();
+    let defaults = observed.defaults(kind, &paths);
+    let row = |([path, type_, takes, notes], name): (&[String; 4], &String)| {
+        let default = defaults.get(name).filter(|_| !notes.contains(SERVER)).cloned().unwrap_or_default();
+        [path.clone(), type_.clone(), takes.clone(), default, notes.clone()]
+    };
+    let rows: Vec<_> = fields.rows.iter().zip(&paths).map(row).collect();
+    let text = format!(
+        "A default is what the types of version {} of the interface make of a field that is left out; a server may have \
+         defaults of its own.\n\n",
+        younger.version
+    );
+    text + &table(["Path", "Type", "Takes", "Default", "Notes"], &rows)
 }
