@@ -533,6 +533,11 @@ pub fn lease_namespace(flag: Option<&str>, namespaces: &[Option<String>]) -> Res
     namespace(flag.or(first)).context("for the Lease (--leader-election-namespace)")
 }
 
+/// The namespace that this process is in, where it is in one.
+pub fn own_namespace() -> Option<String> {
+    namespace(None).ok()
+}
+
 fn namespace(flag: Option<&str>) -> Result<String> {
     let environment = std::env::var("POD_NAMESPACE").ok();
     connect::namespace(flag, environment.as_deref(), connect::NAMESPACE_FILE.as_ref()).context("no namespace")

@@ -73,7 +73,12 @@ fn a_deletion_of_one_of_several_kinds_must_say_which() {
 /// Name of the case, what stands in the file, and what is put in its place.
 type Slip = (&'static str, &'static str, &'static str);
 
-const TARGET: [Slip; 28] = [
+const TARGET: [Slip; 29] = [
+    (
+        "a label of nothing",
+        "value = \"kubernetes\"\n",
+        "value = \"kubernetes\"\nscoped = { owner = \"{owner-emial} in {name}\" }\n",
+    ),
     ("unknown key", "category    =", "kategory    ="),
     ("a missing table", "[ownership]\nlabel = \"managed-by\"\nvalue = \"kubernetes\"\n", ""),
     ("a missing condition", "new   = { reason = \"New\", message = \"It is new.\" }\n", ""),

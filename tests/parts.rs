@@ -70,6 +70,41 @@ fn a_member_beside_the_specification_is_read_and_printed() {
     assert_eq!(read::resource(kind, &printed), (made.message, Vec::new()));
 }
 
+/// What is in a scope says whose it is, as far as that is known; what is in none carries our mark alone.
+#[test]
+fn what_is_in_a_scope_is_labelled() {
+    let labels = |target: &Target, manifest: &Json| {
+        let kind = kind(target, "TeleportScopedRoleV1");
+        print::resource(kind, &translated(target, manifest).message)["metadata"]["labels"].clone()
+    };
+    let target = || embedded().expect("the embedded mappings are sound");
+    let mut manifest = manifest();
+    let of_object = json!({
+        "teleport.dev/origin": "kubernetes",
+        "resources.teleport.dev/custom-resource-name": "shells",
+        "resources.teleport.dev/custom-resource-gvk": "resources.teleport.dev/v1, Kind=TeleportScopedRoleV1",
+    });
+    assert_eq!(labels(&target(), &manifest), of_object);
+
+    manifest["metadata"]["namespace"] = json!("prod");
+    manifest["metadata"]["labels"] =
+        json!({"team": "red", "resources.teleport.dev/owner-email": "me@example.com"});
+    let words =
+        [("{owner-email}", "it@example.com"), ("{token}", "operator"), ("{operator-namespace}", "teleport")];
+    let known = target().known_as(&words.map(|(word, text)| (word, text.to_owned())));
+    let mut all = of_object;
+    all["team"] = json!("red");
+    all["resources.teleport.dev/owner-email"] = json!("it@example.com");
+    all["resources.teleport.dev/token-name"] = json!("operator");
+    all["resources.teleport.dev/namespace"] = json!("teleport");
+    all["resources.teleport.dev/custom-resource-namespace"] = json!("prod");
+    assert_eq!(labels(&known, &manifest), all);
+
+    manifest["scope"] = json!("");
+    manifest["metadata"]["labels"] = json!({});
+    assert_eq!(labels(&known, &manifest), json!({"teleport.dev/origin": "kubernetes"}));
+}
+
 #[test]
 fn mistakes_beside_the_specification_are_found() {
     let target = embedded().expect("the embedded mappings are sound");

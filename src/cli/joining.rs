@@ -64,6 +64,18 @@ impl Joining {
         given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
 
+    /// The name of the token that is joined with, where that is no secret and is not kept in a file.
+    pub fn token_name(&self) -> Option<String> {
+        if self.identity.is_some() || self.join_method.unwrap_or_default() == Method::Token {
+            return None;
+        }
+        let token = self.token.as_deref().unwrap_or(TOKEN);
+        // One of a scope is called `/scope::name`.
+        let name =
+            token.rsplit_once("::").map(|(_, name)| name).or((!token.starts_with('/')).then_some(token));
+        name.map(str::to_owned)
+    }
+
     /// Names of those that were given and mean nothing here.
     pub fn unused(&self) -> Vec<&'static str> {
         let in_file = self.identity.is_some();

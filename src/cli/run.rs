@@ -28,6 +28,9 @@ pub struct Args {
     /// Work in this scope of the target, as a scoped operator does: objects in other scopes and in none are refused, and kinds that have no scopes are left alone
     #[arg(long, value_name = "SCOPE")]
     pub scope: Option<String>,
+    /// E-mail address of the scope's owner, which the resources of the scope are labelled with
+    #[arg(long, value_name = "ADDRESS", requires = "scope")]
+    pub owner_email: Option<String>,
     /// Kubeconfig file [default: KUBECONFIG, the pod's service account, ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -122,7 +125,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// When nothing of it is left.
 pub fn within(args: &Args, target: Target) -> Result<Target> {
     let Some(scope) = args.scope.clone().filter(|scope| !scope.is_empty()) else { return Ok(target) };
-    let target = target.within(Within::Part(scope));
+    let joins = target.connection.way == Way::Teleport && !args.insecure_plaintext;
+    let words = [
+        ("{owner-email}", args.owner_email.clone().filter(|email| !email.is_empty())),
+        ("{token}", args.joining.token_name().filter(|_| joins)),
+        ("{operator-namespace}", app::own_namespace()),
+    ];
+    let words: Vec<_> = words.into_iter().filter_map(|(word, text)| Some((word, text?))).collect();
+    let target = target.within(Within::Part(scope)).known_as(&words);
     if target.kinds.is_empty() {
         bail!("--scope leaves no kind to work on: none of those chosen has scopes");
     }

@@ -230,8 +230,17 @@ static ANNOTATIONS: &[Key] = &[
     ),
 ];
 
-static OWNERSHIP: &[Key] =
-    &[required("label", Takes::Text, "Its key."), required("value", Takes::Text, "Its value.")];
+static OWNERSHIP: &[Key] = &[
+    required("label", Takes::Text, "Its key."),
+    required("value", Takes::Text, "Its value."),
+    key(
+        "scoped",
+        Takes::Map(&Takes::Text),
+        "Labels that a resource in a scope has beside it. In their texts stand {owner-email}, {token}, \
+         {operator-namespace}, {name}, {namespace}, {api-version} and {kind}; one for which there is nothing leaves its \
+         label out.",
+    ),
+];
 
 static CONNECTION: &[Key] = &[
     required("kind", Takes::Word(&WAYS), "The way in; the files below are for `grpc`, which is TLS."),

@@ -65,6 +65,17 @@ impl Target {
         Self { within, ..self }
     }
 
+    /// The target for a process that is known by these words: what labels say of it.
+    #[must_use]
+    pub fn known_as(mut self, words: &[(&str, String)]) -> Self {
+        for text in self.ownership.scoped.values_mut() {
+            for (word, value) in words {
+                *text = text.replace(word, value);
+            }
+        }
+        self
+    }
+
     /// The kind that objects of this API version (`group/version`) and kind are.
     pub fn kind_of(&self, api_version: &str, kind: &str) -> Option<&Arc<Kind>> {
         let (group, version) = api_version.split_once('/')?;
@@ -146,6 +157,23 @@ pub struct Ownership {
     pub label: String,
     /// Its value.
     pub value: String,
+    /// Further labels of what is in a scope, that people see whose it is; [`Ownership::WORDS`] stand in their texts.
+    pub scoped: BTreeMap<String, String>,
+}
+
+impl Ownership {
+    /// What stands for who this process is; a label with one that nobody has said is left out.
+    pub const OF_PROCESS: [&str; 3] = ["{owner-email}", "{token}", "{operator-namespace}"];
+    /// What can stand in a label: the same, and what stands for the object.
+    pub const WORDS: [&str; 7] = [
+        "{owner-email}",
+        "{token}",
+        "{operator-namespace}",
+        "{name}",
+        "{namespace}",
+        "{api-version}",
+        "{kind}",
+    ];
 }
 
 /// How a target is reached, unless flags say otherwise.

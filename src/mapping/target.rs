@@ -40,6 +40,7 @@ pub(super) fn resolve(
     let (limits, role, connection) = (build.limits(), build.role(), build.connection());
     let setup = build.setup();
     build.check_metadata();
+    build.check_ownership();
     let stream = stream::resolve(document, schema, problems);
     let absent = document.table.table("absent").entries();
     let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
@@ -102,7 +103,9 @@ fn condition(table: &Table) -> Option<Condition> {
 
 fn ownership(table: &Table) -> Option<Ownership> {
     let table = table.table("ownership");
-    Some(Ownership { label: table.text("label")?.text, value: table.text("value")?.text })
+    let scoped = table.table("scoped").entries();
+    let scoped = scoped.filter_map(|(label, node)| Some((label.text.clone(), node.text()?.text))).collect();
+    Some(Ownership { label: table.text("label")?.text, value: table.text("value")?.text, scoped })
 }
 
 struct Build<'a> {
@@ -177,6 +180,26 @@ impl Build<'_> {
             Value::List(items) => items.iter().for_each(|item| self.placeholders(item)),
             Value::Table(table) => table.entries().for_each(|(_, node)| self.placeholders(node)),
             _ => {}
+        }
+    }
+
+    /// What stands in braces in a label must stand for something.
+    fn check_ownership(&mut self) {
+        for (_, node) in self.document.table.table("ownership").table("scoped").entries() {
+            let Some(text) = node.text() else { continue };
+            let mut rest = text.text.as_str();
+            while let Some((word, after)) = rest
+                .find('{')
+                .map(|at| &rest[at..])
+                .and_then(|found| Some(found.split_at(found.find('}')? + 1)))
+            {
+                if !Ownership::WORDS.contains(&word) {
+                    let help = did_you_mean(word, Ownership::WORDS);
+                    let help = help.or_else(|| Some(format!("known here: {}", Ownership::WORDS.join(", "))));
+                    self.error(format!("`{word}` stands for nothing"), text.span.clone(), help);
+                }
+                rest = after;
+            }
         }
     }
 

@@ -110,11 +110,11 @@ impl Build<'_> {
             let known = TOP.into_iter().chain(resource.root.iter().map(String::as_str));
             self.reader.problems.push(problem.maybe_help(help.or_else(|| did_you_mean(key, known))));
         }
-        let at = Place::Member(&Place::Root, "metadata");
+        let (at, marks) = (Place::Member(&Place::Root, "metadata"), self.marks(members, ownership));
         match members.get("metadata") {
-            Some(Json::Object(metadata)) => self.metadata(metadata, words, ownership, &at),
+            Some(Json::Object(metadata)) => self.metadata(metadata, words, marks, &at),
             Some(other) if !other.is_null() => self.refuse("an object", other, &at),
-            _ => self.metadata(&Map::new(), words, ownership, &at),
+            _ => self.metadata(&Map::new(), words, marks, &at),
         }
         let at = Place::Member(&Place::Root, "spec");
         match members.get("spec") {
@@ -124,11 +124,39 @@ impl Build<'_> {
         }
     }
 
+    /// The labels that say whose the resource is.
+    fn marks(&self, members: &Map<String, Json>, ownership: &Ownership) -> Vec<(String, String)> {
+        let mut marks = vec![(ownership.label.clone(), ownership.value.clone())];
+        let text = |json: Option<&Json>| json.and_then(Json::as_str).unwrap_or_default().to_owned();
+        let scope = self.kind.resource.scope.as_ref().map(|name| text(members.get(name)));
+        if scope.is_none_or(|scope| scope.is_empty()) {
+            return marks;
+        }
+        let metadata = members.get("metadata");
+        let said = [
+            ("{name}", text(metadata.and_then(|metadata| metadata.get("name")))),
+            ("{namespace}", text(metadata.and_then(|metadata| metadata.get("namespace")))),
+            ("{api-version}", text(members.get("apiVersion"))),
+            ("{kind}", text(members.get("kind"))),
+        ];
+        for (label, value) in &ownership.scoped {
+            let is_open = |word: &&&str| {
+                said.iter().find(|(known, _)| known == *word).is_none_or(|(_, text)| text.is_empty())
+            };
+            if Ownership::WORDS.iter().filter(is_open).any(|word| value.contains(word)) {
+                continue;
+            }
+            let value = said.iter().fold(value.clone(), |value, (word, text)| value.replace(word, text));
+            marks.push((label.clone(), value));
+        }
+        marks
+    }
+
     fn metadata(
         &mut self,
         metadata: &Map<String, Json>,
         words: &Words,
-        ownership: &Ownership,
+        marks: Vec<(String, String)>,
         at: &Place<'_>,
     ) {
         for key in metadata.keys().filter(|key| !METADATA.contains(&key.as_str())) {
@@ -142,7 +170,7 @@ impl Build<'_> {
         let places = &self.kind.resource.metadata;
         match &places.labels {
             Some(place) => {
-                labels.insert(ownership.label.clone(), ownership.value.clone());
+                labels.extend(marks);
                 let entries =
                     labels.into_iter().map(|(key, text)| (MapKey::String(key), Value::String(text)));
                 place.set(&mut self.message, Value::Map(entries.collect()));
