@@ -343,6 +343,14 @@ fn situations_and_what_follows() {
             "RemoveFinalizer".into(),
         ),
         (
+            "it goes, and was never named as the only resource: that one is not its own",
+            {
+                let object = Facts { misnamed: true, ..deleting(Live::Unread).object };
+                Known { object, ..known() }
+            },
+            "RemoveFinalizer".into(),
+        ),
+        (
             "it goes and the resource is to stay",
             {
                 let object = Facts { keep: true, ..deleting(Live::Unread).object };
@@ -770,12 +778,8 @@ fn facts() -> impl Strategy<Value = Facts> {
         prop::option::weighted(0.1, "x"),
     );
     let rivals = (prop::option::weighted(0.1, "x"), prop::sample::select(vec![Heir::None, Heir::Told]));
-    (any::<[bool; 9]>(), record, repeated, policies, scope, rivals).prop_map(
+    (any::<[bool; 12]>(), record, repeated, policies, scope, rivals).prop_map(
         |(flags, record, repeated, policies, scope, (rival, heir))| Facts {
-}
-
-    (any::<[bool; 11]>(), record, repeated, policies, scope).prop_map(
-        |(flags, record, repeated, policies, scope)| Facts {
             deleting: flags[0],
             finalized: flags[1],
             ignored: flags[2],
@@ -787,6 +791,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             synced: flags[8],
             by_record: flags[9],
             immutable: flags[10],
+            misnamed: flags[11],
             management: policies.0,
             drift: policies.1,
             adopt: policies.2,
@@ -851,6 +856,8 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                 prop_assert!(!forbidden, "a write that is not allowed: {steps:?}");
                 let impossible = known.object.immutable && verb == Verb::Update;
                 prop_assert!(!impossible, "an update of what nothing changes: {steps:?}");
+                let others = known.object.misnamed && verb == Verb::Delete;
+                prop_assert!(!others, "a deletion of what another object is about: {steps:?}");
                 if verb != Verb::Create {
                     let Live::Found(found) = &known.live else { panic!("a write without a read: {steps:?}") };
                     let adopts = match known.object.adopt {
@@ -876,6 +883,7 @@ fn drive(object: Facts, answers: &Answers) -> Result<Vec<Step>, TestCaseError> {
                 let gone = known.written.is_some()
                     || known.object.keep
                     || stays
+                    || known.object.misnamed
                     || !known.object.scope.is_ours()
                     || known.object.heir == Heir::Confirmed
                     || known.failed.as_ref().is_some_and(|failed| failed.failure.class == Class::Absent)

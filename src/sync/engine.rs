@@ -287,11 +287,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let mut state = self.state();
         let mut keys = Vec::new();
         for (kind, _) in self.kinds.iter().filter(|(_, kind)| Arc::ptr_eq(&kind.resource, resource)) {
-            match &resource.singleton {
-                Some(only) if only == name => keys.extend(state.store.keys(kind, None).cloned()),
-                Some(_) => {}
-                None => keys.extend(state.store.named(kind, name).map(|(key, _)| key.clone())),
-            }
+            keys.extend(state.store.named(kind, name).map(|(key, _)| key.clone()));
         }
         if keys.is_empty() {
             return;

@@ -113,6 +113,7 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         synced: status::is_synced(&object.status(), words),
         settled: memory.record.is_none() && status::is_settled(&object.status(), object.generation()),
         suspect: memory.suspect,
+        misnamed: resource.singleton.as_ref().is_some_and(|only| only != object.name()),
         by_record,
         immutable,
         exclusive_create: !resource.calls.create.is_empty(),

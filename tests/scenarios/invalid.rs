@@ -94,6 +94,18 @@ fn a_singleton_has_but_one_name() {
     world.stays("no call is made and no status written", WHILE, || {
         world.target.calls() == before && world.kubernetes_writes() == written
     });
+
+    // The only one there is belongs to the object of its name, and stays when the other goes.
+    let rightly_named = object("v1", "TeleportAutoupdateConfigV1", "autoupdate-config", &spec);
+    world.apply_all([&rightly_named]);
+    world.until_ready("TeleportAutoupdateConfigV1", "autoupdate-config");
+    let live = world.target.resource("autoupdate_config", "autoupdate-config");
+    assert!(live.is_some());
+    world.delete("TeleportAutoupdateConfigV1", "my-config");
+    world.until_gone("TeleportAutoupdateConfigV1", "my-config");
+    world.stays("the resource is there", WHILE, || {
+        world.target.resource("autoupdate_config", "autoupdate-config") == live
+    });
 }
 
 /// The API server itself refuses what its schema can tell, before it is stored.

@@ -53,6 +53,8 @@ pub struct Facts {
     pub settled: bool,
     /// Something said that live is not as the record has it.
     pub suspect: bool,
+    /// There is one resource of the kind, and its name is not the object's: that one is no matter of this object.
+    pub misnamed: bool,
     /// The resource has no place for a mark: a record of a write says that it is ours.
     pub by_record: bool,
     /// The API has no call that changes the resource.

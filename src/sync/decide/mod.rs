@@ -94,7 +94,7 @@ fn deleting(known: &Known) -> Step {
         return finish(Outcome::Released, Vec::new(), Wake::Never);
     }
     let stays = matches!(object.management, Management::Observe | Management::NoDelete);
-    if object.keep || stays || !object.scope.is_ours() {
+    if object.keep || stays || object.misnamed || !object.scope.is_ours() {
         return Step::RemoveFinalizer;
     }
     if let Some(Failed { failure, .. }) = &known.failed {
