@@ -1,6 +1,7 @@
 //! The pass as a step function: a table of situations, and properties that hold whatever Kubernetes and the target answer.
 use proptest::prelude::*;
 use teleport_operator::mapping::errors::Class;
+use teleport_operator::mapping::plan::OwnedBy;
 use teleport_operator::mapping::policy::{Adopt, Drift, Management};
 use teleport_operator::sync::decide::{
     Desired, Facts, Failed, Failure, Finish, Found, Heir, Known, LOOP, Live, Outcome, Record, Repeated, Say,
@@ -627,8 +628,15 @@ fn policies_and_what_follows() {
             refused.into(),
         ),
         (
+            "ours by a record, and told so",
+            with(drifted(|object| object.owned_by = OwnedBy::Record), |known| {
+                known.live = Live::Found(Found { revision: "r1".into(), ..ours() });
+            }),
+            format!("InSync {} Never", well.replace("owned=true:true", "owned=true:recorded")),
+        ),
+        (
             "without a place for a mark, it is adopted as any other",
-            foreign(drifted(|object| (object.by_record, object.adopt) = (true, Adopt::Always))),
+            foreign(drifted(|object| (object.owned_by, object.adopt) = (OwnedBy::Record, Adopt::Always))),
             "update r2 adopting".into(),
         ),
         ("written too often, a while ago", looping(LOOP, false), "update r2 reverting".into()),
@@ -694,12 +702,11 @@ fn only_a_record_of_a_write_owns() {
 /// Who only looks for a while still knows afterwards what is theirs; and looking alone makes nothing theirs.
 #[test]
 fn to_observe_what_we_wrote_does_not_lose_it() {
-    let observed = |by_record, before| {
-        let known =
-            with(drifted(|object| (object.by_record, object.record) = (by_record, before)), |known| {
-                known.object.management = Management::Observe;
-                known.live = Live::Found(ours());
-            });
+    let observed = |owned_by, before| {
+        let known = with(drifted(|object| (object.owned_by, object.record) = (owned_by, before)), |known| {
+            known.object.management = Management::Observe;
+            known.live = Live::Found(ours());
+        });
         let Step::Finish(finish) = decide(&known) else { panic!("{known:?}") };
         let record = finish.record.expect("it is as asked");
         let again = with(known, |known| known.object.record = Some(record.clone()));
@@ -709,11 +716,11 @@ fn to_observe_what_we_wrote_does_not_lose_it() {
         ));
         record
     };
-    assert_eq!(observed(true, record("old")).desired, "^new");
-    assert_eq!(observed(true, record("^old")).desired, "^new");
-    assert_eq!(observed(true, record("~old")).desired, "~new");
-    assert_eq!(observed(true, None).desired, "~new");
-    assert_eq!(observed(false, record("old")).desired, "~new", "its mark tells");
+    assert_eq!(observed(OwnedBy::Record, record("old")).desired, "^new");
+    assert_eq!(observed(OwnedBy::Record, record("^old")).desired, "^new");
+    assert_eq!(observed(OwnedBy::Record, record("~old")).desired, "~new");
+    assert_eq!(observed(OwnedBy::Record, None).desired, "~new");
+    assert_eq!(observed(OwnedBy::Mark, record("old")).desired, "~new", "its mark tells");
 }
 
 fn deleting(live: Live) -> Known {
@@ -789,7 +796,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             lags: flags[6],
             settled: flags[7],
             synced: flags[8],
-            by_record: flags[9],
+            owned_by: if flags[9] { OwnedBy::Record } else { OwnedBy::Mark },
             immutable: flags[10],
             misnamed: flags[11],
             management: policies.0,

@@ -362,8 +362,18 @@ static CONDITIONS: &[Key] = &[
 ];
 
 static DECODED: &[Key] = &[TYPE, TRUE, FALSE];
-static OWNED: &[Key] =
-    &[TYPE, TRUE, FALSE, required("new", Takes::Table(SAYS), "True: there was none before.")];
+static OWNED: &[Key] = &[
+    TYPE,
+    TRUE,
+    FALSE,
+    required("new", Takes::Table(SAYS), "True: there was none before."),
+    key(
+        "recorded",
+        Takes::Table(SAYS),
+        "True: the object's status has the record of a write; otherwise as true.",
+    ),
+    key("claimed", Takes::Table(SAYS), "True: there is only one, and it is the object's; otherwise as true."),
+];
 static SCOPED: &[Key] = &[
     TYPE,
     TRUE,

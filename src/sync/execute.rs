@@ -19,7 +19,7 @@ use super::status::{self, Telling};
 use crate::diagnostic::{Severity, refused};
 use crate::kube::object::{Key, Object};
 use crate::mapping::errors::Class;
-use crate::mapping::plan::{Kind, OwnedBy, Target, Words};
+use crate::mapping::plan::{Kind, Target, Words};
 use crate::target::gate::Write;
 use crate::target::proof::{Owned, Vacant, mark};
 use crate::translate::secrets::SecretRef;
@@ -96,9 +96,8 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
 fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known {
     let (words, policy) = (&pass.target.words, &pass.policy);
     let resource = &pass.kind.resource;
-    let (by_record, immutable) = (resource.owned_by == OwnedBy::Record, resource.immutable);
     // Another object could not make it its own, or not change it: it is made anew for that one.
-    let takes_over = !by_record && !immutable;
+    let takes_over = resource.owned_by == OwnedBy::Mark && !resource.immutable;
     let facts = Facts {
         deleting: object.is_deleting(),
         finalized: object.finalizers().contains(&words.finalizer),
@@ -114,8 +113,8 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         settled: memory.record.is_none() && status::is_settled(&object.status(), object.generation()),
         suspect: memory.suspect,
         misnamed: resource.singleton.as_ref().is_some_and(|only| only != object.name()),
-        by_record,
-        immutable,
+        owned_by: resource.owned_by,
+        immutable: resource.immutable,
         exclusive_create: !resource.calls.create.is_empty(),
         lags: pass.young || memory.wrote_lately(),
         scope: scope(pass, object),

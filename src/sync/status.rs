@@ -152,7 +152,9 @@ fn condition(say: &Say, words: &Words, generation: i64) -> Option<Condition> {
         Which::Synced => &words.synced,
     };
     // The grammar makes sure that every outcome has its words.
-    let (reason, message) = match of.says.get(say.outcome) {
+    // A target may leave out what says no more than yes or no.
+    let says = of.says.get(say.outcome).or_else(|| of.says.get(if say.status { "true" } else { "false" }));
+    let (reason, message) = match says {
         Some(says) => {
             let fill = |text: String, (place, with): &(&str, String)| text.replace(place, with);
             let message = says.message.replace("{adopt}", &words.adopt);

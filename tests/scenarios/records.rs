@@ -43,6 +43,9 @@ fn what_has_no_mark_is_ours_by_its_record() {
     world.run(&sandbox.flags());
     world.apply_all([&device("ours", "A1"), &device("second", "B1")]);
     world.until_all_ready(2);
+    let (status, reason, _) =
+        world.get(DEVICE, "ours").condition("TeleportResourceOwned").expect("a condition");
+    assert_eq!((status.as_str(), reason.as_str()), ("True", "Recorded"));
 
     // The record lasts as long as the object: another process knows it too, to update as to delete.
     stop(&mut world);

@@ -1,5 +1,6 @@
 //! What a pass knows: plain values, filled in step by step by whoever drives it.
 use crate::mapping::errors::Class;
+use crate::mapping::plan::OwnedBy;
 use crate::mapping::policy::{Adopt, Drift, Management};
 use crate::sync::scope::Scope;
 
@@ -55,8 +56,8 @@ pub struct Facts {
     pub suspect: bool,
     /// There is one resource of the kind, and its name is not the object's: that one is no matter of this object.
     pub misnamed: bool,
-    /// The resource has no place for a mark: a record of a write says that it is ours.
-    pub by_record: bool,
+    /// How the resource is known to be ours.
+    pub owned_by: OwnedBy,
     /// The API has no call that changes the resource.
     pub immutable: bool,
     /// The API has a create that fails on an existing name.

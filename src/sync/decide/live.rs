@@ -3,9 +3,10 @@
 use super::known::{FOUND, Facts, Found, Known, Live, OBSERVED, OURS, Record, Why};
 use super::step::{About, Finish, Outcome, Remark, Say, Step, Update, Wake, Which};
 use super::{
-    LOOP, REREADS, all_well, dropped, failed, failed_sync, few, finish, looping, no, remarking, understood,
-    with, yes,
+    LOOP, REREADS, all_well, dropped, failed, failed_sync, few, finish, looping, no, ours, remarking,
+    understood, with, yes,
 };
+use crate::mapping::plan::OwnedBy;
 use crate::mapping::policy::{Adopt, Drift, Management};
 
 /// What an object asks for is known, and nothing has gone wrong.
@@ -35,7 +36,9 @@ pub(super) fn syncing(known: &Known, hash: &str) -> Step {
 /// What the record says of desired. Who only observes has written nothing: should more be allowed one day, that is done.
 fn wanted(object: &Facts, hash: &str) -> String {
     match object.management {
-        Management::Observe if object.by_record && is_ours(object) => format!("{OURS}{hash}"),
+        Management::Observe if object.owned_by == OwnedBy::Record && is_ours(object) => {
+            format!("{OURS}{hash}")
+        }
         Management::Observe => format!("{OBSERVED}{hash}"),
         _ => hash.to_owned(),
     }
@@ -162,7 +165,7 @@ fn foreign(known: &Known, found: &Found) -> Step {
         return update(known, found, Why::Adopts);
     }
     let mut why = String::new();
-    if object.by_record {
+    if object.owned_by == OwnedBy::Record {
         why += " It has no place for a label: it would be owned by the record of a write in this object's status.";
     }
     if object.immutable {
@@ -199,7 +202,7 @@ fn unchangeable(known: &Known, found: &Found) -> Step {
          make another one, or take the change back",
         few(&found.changed)
     );
-    failed_sync(error, with(understood(known), yes(Which::Owned, "true")), Wake::Slow)
+    failed_sync(error, with(understood(known), ours(known)), Wake::Slow)
 }
 
 fn seen(found: &Found, desired: &str) -> Record {

@@ -12,6 +12,7 @@ pub use step::{About, Finish, Outcome, Remark, Say, Step, Update, Wake, Which};
 
 use super::scope::Scope;
 use crate::mapping::errors::Class;
+use crate::mapping::plan::OwnedBy;
 use crate::mapping::policy::Management;
 
 /// How often a pass reads live again after somebody else's write came in between, before it gives way to a backoff.
@@ -159,13 +160,23 @@ fn after_failure(known: &Known, failed_write: &Failed) -> Option<Step> {
     }
     let owned = match (verb, &known.live) {
         (Verb::Create, Live::Unread | Live::Absent) => yes(Which::Owned, "new"),
-        _ => yes(Which::Owned, "true"),
+        _ => ours(known),
     };
     Some(failed(failure, with(understood(known), owned)))
 }
 
 fn all_well(known: &Known) -> Vec<Say> {
-    [understood(known), vec![yes(Which::Owned, "true"), yes(Which::Synced, "true")]].concat()
+    [understood(known), vec![ours(known), yes(Which::Synced, "true")]].concat()
+}
+
+/// The resource is ours, and by what.
+fn ours(known: &Known) -> Say {
+    let outcome = match known.object.owned_by {
+        OwnedBy::Mark => "true",
+        OwnedBy::Record => "recorded",
+        OwnedBy::Object => "claimed",
+    };
+    yes(Which::Owned, outcome)
 }
 
 /// The object is translated, and it is for us to sync it.
