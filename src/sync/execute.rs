@@ -97,7 +97,7 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
     let (words, policy) = (&pass.target.words, &pass.policy);
     let resource = &pass.kind.resource;
     // Another object could not make it its own, or not change it: it is made anew for that one.
-    let takes_over = resource.owned_by == OwnedBy::Mark && !resource.immutable;
+    let takes_over = resource.owned_by != OwnedBy::Record && !resource.immutable;
     let facts = Facts {
         deleting: object.is_deleting(),
         finalized: object.finalizers().contains(&words.finalizer),
