@@ -51,7 +51,8 @@ pub struct Config {
     pub duration: Duration,
     /// How long a renewal holds for ourselves; shorter than `duration` by what clocks may drift and writes may take.
     pub renew_within: Duration,
-    /// Time between two tries to renew; to take over is tried twice as often.
+    /// Time between two tries to renew. Who waits looks four times as often: a renewal that is seen late makes the
+    /// Lease of a dead holder run out late.
     pub retry: Duration,
     /// The Leases that this is one of, where each candidate is to take one before it takes more.
     pub quota: Option<Arc<Quota>>,
@@ -161,9 +162,21 @@ impl Candidate {
             Err(_) => self.trouble("no answer in time"),
         }
         self.lapse();
-        let holds = self.claim.borrow().is_current();
-        sleep(if holds { self.config.retry } else { self.config.retry / 2 }).await;
+        sleep(self.pause()).await;
         self.lapse();
+    }
+
+    /// How long until the next try: no longer than until the Lease of somebody else runs out.
+    fn pause(&self) -> Duration {
+        if self.claim.borrow().is_current() {
+            return self.config.retry;
+        }
+        let left = self
+            .seen
+            .as_ref()
+            .map(|(lease, since)| promised(lease, &self.config).saturating_sub(since.elapsed()));
+        let look = self.config.retry / 4;
+        left.filter(|left| !left.is_zero()).map_or(look, |left| left.min(look))
     }
 
     /// Whether we hold the Lease now.
@@ -342,10 +355,14 @@ fn holder(lease: &Lease) -> &str {
 
 /// Whether we may write ourselves in: it is ours, nobody's, or its holder let it run out.
 fn may_claim(lease: &Lease, config: &Config, unchanged: Duration) -> bool {
-    let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
-    let promised = seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     let holder = holder(lease);
-    holder.is_empty() || holder == config.identity || unchanged >= promised.unwrap_or(config.duration)
+    holder.is_empty() || holder == config.identity || unchanged >= promised(lease, config)
+}
+
+/// How long its holder has it without a renewal.
+fn promised(lease: &Lease, config: &Config) -> Duration {
+    let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
+    seconds.and_then(|seconds| u64::try_from(seconds).ok()).map_or(config.duration, Duration::from_secs)
 }
 
 fn named(name: &str) -> Lease {

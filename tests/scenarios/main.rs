@@ -5,6 +5,8 @@
 mod audit;
 #[path = "../support/control.rs"]
 mod control;
+#[path = "../support/joining.rs"]
+mod joining;
 #[path = "../support/kubernetes.rs"]
 mod kubernetes;
 #[path = "../support/operator.rs"]

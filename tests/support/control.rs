@@ -36,6 +36,11 @@ pub struct Write {
     pub kind: String,
     /// The resource's name.
     pub name: String,
+    /// Who wrote.
+    pub user: String,
+    /// When the call came and when it had written, in milliseconds of [`Control::clock`].
+    pub began_ms: u64,
+    pub done_ms: u64,
 }
 
 /// Asked all the time by the operator, to know whether the server is there, and to be told of changes.
@@ -102,6 +107,11 @@ impl Control {
     pub fn writes(&self) -> Vec<Write> {
         let all: Vec<Write> = serde_json::from_value(self.get("/writes")).expect("writes");
         all.into_iter().filter(|write| write.method != "startup").collect()
+    }
+
+    /// Milliseconds of the server's life, on a clock that nobody sets.
+    pub fn clock(&self) -> u64 {
+        self.get("/clock")["ms"].as_u64().expect("milliseconds")
     }
 
     /// Makes calls fail: see the peer's description of a fault.

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
@@ -16,8 +17,10 @@ import (
 // call is one call to this server, over gRPC or the control port.
 type call struct {
 	method string
-	user   string
-	roles  []string
+	// came is when it began; zero for what the server does by itself.
+	came  time.Time
+	user  string
+	roles []string
 	// subject is what the certificate says of the caller; empty without one.
 	subject     pki.Subject
 	certificate *x509.Certificate

@@ -5,6 +5,7 @@
 //	GET    /dump[?kind=K]          {kind: {name: {revision, json, resource_type, resource_b64}}};
 //	                               json and resource_b64 are without the revision
 //	GET    /writes[?since=N]       the write log from after sequence N, oldest first
+//	GET    /clock                  {ms}: now, on the write log's clock
 //	GET    /calls                  {total, methods: {full method: count}}
 //	POST   /calls/reset            counts start at zero
 //	POST   /inject                 a fault {method, code, message, times, latency_ms, applied};
@@ -79,6 +80,7 @@ func (c *control) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /dump", reply(c.dump))
 	mux.HandleFunc("GET /writes", reply(c.writes))
+	mux.HandleFunc("GET /clock", reply(func(*http.Request) (any, error) { return map[string]int64{"ms": c.store.age()}, nil }))
 	mux.HandleFunc("GET /calls", reply(func(*http.Request) (any, error) { return c.faults.calls(), nil }))
 	mux.HandleFunc("POST /calls/reset", act(func(*http.Request) error { c.faults.resetCalls(); return nil }))
 	mux.HandleFunc("POST /inject", act(with(c.faults.inject)))

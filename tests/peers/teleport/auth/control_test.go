@@ -121,6 +121,13 @@ func TestCallsAndWrites(t *testing.T) {
 		!log[0].Changed || log[1].Changed || log[1].RevisionBefore != log[0].RevisionAfter {
 		t.Fatalf("log %+v", log)
 	}
+	var clock struct{ MS int64 }
+	p.tell(http.MethodGet, "/clock", nil, &clock)
+	for n, w := range log {
+		if w.User != operatorUser || w.BeganMS > w.DoneMS || w.DoneMS > clock.MS || n > 0 && w.BeganMS < log[n-1].DoneMS {
+			t.Fatalf("write %d, at %d ms: %+v", n, clock.MS, w)
+		}
+	}
 }
 
 func TestChangesBehindTheBack(t *testing.T) {

@@ -93,7 +93,7 @@ func (g *gate) admit(ctx context.Context, c call) error {
 }
 
 func (g *gate) call(ctx context.Context, method string) call {
-	c := call{method: method, trusted: g.trusted}
+	c := call{method: method, came: time.Now(), trusted: g.trusted}
 	if certificate := clientCertificate(ctx); certificate != nil {
 		c.subject, c.certificate = pki.SubjectOf(certificate), certificate
 		c.user, c.roles = c.subject.User, c.subject.Roles

@@ -15,11 +15,11 @@ func TestAJournalOutlivesTheProcess(t *testing.T) {
 	always := func(*record) error { return nil }
 	for _, name := range []string{"a", "b", "a"} {
 		r := record{Kind: "role", Name: name, JSON: []byte(`{"x":1}`), Type: "T", Value: []byte("v")}
-		if _, err := first.put("test", r, always); err != nil {
+		if _, err := first.put(call{method: "test"}, r, always); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := first.remove("test", "role", "b", always); err != nil {
+	if err := first.remove(call{method: "test"}, "role", "b", always); err != nil {
 		t.Fatal(err)
 	}
 	// A write that was cut off while it was kept.

@@ -181,7 +181,7 @@ func (k *kind[M]) save(ctx context.Context, m M, allow func(name, revision strin
 	if err != nil {
 		return err
 	}
-	revision, err := k.store.put(callOf(ctx).method, r, allow(r.Name, expected))
+	revision, err := k.store.put(callOf(ctx), r, allow(r.Name, expected))
 	if err != nil {
 		return err
 	}

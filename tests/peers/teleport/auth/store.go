@@ -28,14 +28,20 @@ type record struct {
 // write is one entry of the write log. A revision is empty where there was or is
 // no resource.
 type write struct {
-	Sequence       int       `json:"sequence"`
-	Time           time.Time `json:"time"`
-	Method         string    `json:"method"`
-	Kind           string    `json:"kind"`
-	Name           string    `json:"name"`
-	RevisionBefore string    `json:"revision_before"`
-	RevisionAfter  string    `json:"revision_after"`
-	Changed        bool      `json:"changed"`
+	Sequence int       `json:"sequence"`
+	Time     time.Time `json:"time"`
+	// BeganMS and DoneMS are when the call came and when the write was done, in
+	// milliseconds of the server's life, on a clock that nobody sets.
+	BeganMS int64  `json:"began_ms"`
+	DoneMS  int64  `json:"done_ms"`
+	Method  string `json:"method"`
+	// User is who wrote; empty where nobody showed a certificate.
+	User           string `json:"user"`
+	Kind           string `json:"kind"`
+	Name           string `json:"name"`
+	RevisionBefore string `json:"revision_before"`
+	RevisionAfter  string `json:"revision_after"`
+	Changed        bool   `json:"changed"`
 }
 
 // change is one write as the cache will see it; after is nil for a deletion.
@@ -57,6 +63,7 @@ type reader interface {
 type guard func(old *record) error
 
 type store struct {
+	began   time.Time
 	mu      sync.Mutex
 	records map[key]record
 	log     []write
@@ -66,7 +73,7 @@ type store struct {
 }
 
 func newStore() *store {
-	return &store{records: map[key]record{}}
+	return &store{began: time.Now(), records: map[key]record{}}
 }
 
 // keep makes the store go on from a journal, and write all that happens to it.
@@ -102,7 +109,7 @@ func (s *store) all(kind string) []record {
 }
 
 // put stores r under a new revision, which it returns, unless allow refuses.
-func (s *store) put(method string, r record, allow guard) (string, error) {
+func (s *store) put(by call, r record, allow guard) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := key{r.Kind, r.Name}
@@ -112,12 +119,12 @@ func (s *store) put(method string, r record, allow guard) (string, error) {
 	}
 	r.Revision = uuid.NewString()
 	s.records[k] = r
-	s.commit(method, k, old, &r)
+	s.commit(by, k, old, &r)
 	return r.Revision, nil
 }
 
 // remove deletes a resource unless allow refuses.
-func (s *store) remove(method, kind, name string, allow guard) error {
+func (s *store) remove(by call, kind, name string, allow guard) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := key{kind, name}
@@ -126,7 +133,7 @@ func (s *store) remove(method, kind, name string, allow guard) error {
 		return err
 	}
 	delete(s.records, k)
-	s.commit(method, k, old, nil)
+	s.commit(by, k, old, nil)
 	return nil
 }
 
@@ -146,6 +153,9 @@ func (s *store) writes() []write {
 	return slices.Clone(s.log)
 }
 
+// age is how long the server has lived, in milliseconds.
+func (s *store) age() int64 { return time.Since(s.began).Milliseconds() }
+
 func (s *store) find(k key) *record {
 	if r, ok := s.records[k]; ok {
 		return &r
@@ -153,14 +163,20 @@ func (s *store) find(k key) *record {
 	return nil
 }
 
-func (s *store) commit(method string, k key, before, after *record) {
+func (s *store) commit(by call, k key, before, after *record) {
 	w := write{
 		Sequence: len(s.log) + 1,
 		Time:     time.Now().UTC(),
-		Method:   method,
+		BeganMS:  s.age(),
+		DoneMS:   s.age(),
+		Method:   by.method,
+		User:     by.user,
 		Kind:     k.kind,
 		Name:     k.name,
 		Changed:  true,
+	}
+	if !by.came.IsZero() {
+		w.BeganMS = by.came.Sub(s.began).Milliseconds()
 	}
 	if before != nil {
 		w.RevisionBefore = before.Revision

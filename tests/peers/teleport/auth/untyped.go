@@ -48,7 +48,7 @@ func (k *kind[M]) putJSON(ctx context.Context, name string, body []byte) error {
 }
 
 func (k *kind[M]) drop(ctx context.Context, name string) error {
-	err := k.store.remove(callOf(ctx).method, k.name, name, func(old *record) error {
+	err := k.store.remove(callOf(ctx), k.name, name, func(old *record) error {
 		if old == nil {
 			return k.gone(name)
 		}
