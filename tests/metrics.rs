@@ -1,5 +1,7 @@
-//! The page on metrics lists every metric of the program with its type and labels, and no other.
+//! The page on metrics lists every metric of the program with its type and labels, and no other; alerts and dashboard ask
+//! for nothing else.
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +9,9 @@ use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use promql_parser::parser::Expr;
+use promql_parser::util::{ExprVisitor, walk_expr};
+use serde_json::Value;
 use teleport_operator::ops::metrics::Metrics;
 
 /// Type and labels by name.
@@ -81,15 +86,86 @@ fn every_metric_is_documented_and_no_other() {
     assert_eq!(registered, documented);
 }
 
-/// Alerts name metrics that there are.
+/// Expressions and where they stand: those of the chart's alerts and dashboard, and of the page.
+fn expressions() -> Vec<(String, String)> {
+    let text =
+        |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("a file");
+    let alerts: Value = serde_saphyr::from_str(&text("charts/teleport-operator/alerts.yaml")).expect("YAML");
+    let dashboard: Value =
+        serde_json::from_str(&text("charts/teleport-operator/dashboard.json")).expect("JSON");
+    let mut found = Vec::new();
+    let mut take = |whence: &Value, expression: &str| {
+        found.push((whence.as_str().expect("a name").to_owned(), expression.to_owned()));
+    };
+    for rule in alerts["rules"].as_array().expect("rules") {
+        take(&rule["alert"], &rule["expr"].as_str().expect("one").replace("SELECTOR", r#"namespace="a""#));
+    }
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        for target in panel["targets"].as_array().expect("targets") {
+            take(&panel["title"], &target["expr"].as_str().expect("one").replace("$__rate_interval", "5m"));
+        }
+    }
+    let page = text("docs/metrics.md");
+    let section = page.split_once("\n## What to be woken for\n").expect("a section").1;
+    for row in section.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let code = row.split('`').nth(1).unwrap_or_else(|| panic!("no expression: {row}"));
+        take(&row.split('|').nth(1).unwrap_or_default().trim().into(), code);
+    }
+    found
+}
+
+/// What an expression asks for: metrics with the labels that it chooses by, and the labels that it sums by.
+#[derive(Default)]
+struct Asked {
+    metrics: Vec<(String, Vec<String>)>,
+    by: BTreeSet<String>,
+}
+
+impl ExprVisitor for Asked {
+    type Error = Infallible;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Infallible> {
+        let selector = match expression {
+            Expr::VectorSelector(selector) => Some(selector),
+            Expr::MatrixSelector(matrix) => Some(&matrix.vs),
+            Expr::Aggregate(aggregate) => {
+                let by = aggregate.modifier.iter().flat_map(|by| by.labels().labels.clone());
+                self.by.extend(by);
+                None
+            }
+            _ => None,
+        };
+        if let Some(selector) = selector {
+            let labels = selector.matchers.matchers.iter().map(|matcher| matcher.name.clone()).collect();
+            self.metrics.push((selector.name.clone().unwrap_or_default(), labels));
+        }
+        Ok(true)
+    }
+}
+
+/// Alerts and panels can be evaluated, and ask for metrics and labels that there are.
 #[test]
-fn alerts_ask_for_metrics_that_there_are() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
-    let page = fs::read_to_string(page).expect("the page");
-    let registered = registered();
-    let words = page.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    for word in words.filter(|word| word.starts_with("teleport_operator_")) {
-        let family = word.strip_suffix("_bucket").unwrap_or(word);
-        assert!(registered.contains_key(family), "there is no {word}");
+fn every_expression_asks_for_metrics_that_there_are() {
+    let (registered, expressions) = (registered(), expressions());
+    assert!(expressions.len() > 30, "{}", expressions.len());
+    for (whence, expression) in expressions {
+        let parsed = promql_parser::parser::parse(&expression)
+            .unwrap_or_else(|error| panic!("{whence}: {error}\n{expression}"));
+        let mut asked = Asked::default();
+        walk_expr(&mut asked, &parsed).unwrap_or_else(|never| match never {});
+        assert!(!asked.metrics.is_empty(), "{whence} asks for nothing");
+        // What Prometheus adds to all that it reads.
+        let mut there = BTreeSet::from(["namespace".to_owned()]);
+        for (name, labels) in &asked.metrics {
+            let bucket = name.strip_suffix("_bucket").filter(|family| registered.contains_key(*family));
+            let (kind, known) = registered
+                .get(bucket.unwrap_or(name))
+                .unwrap_or_else(|| panic!("{whence}: there is no metric {name}"));
+            assert_eq!(bucket.is_some(), kind == "histogram", "{whence}: {name} is a {kind}");
+            there.extend(known.iter().cloned().chain(bucket.map(|_| "le".to_owned())));
+            let strange: Vec<_> = labels.iter().filter(|label| !there.contains(*label)).collect();
+            assert!(strange.is_empty(), "{whence}: {name} has no label {strange:?}");
+        }
+        assert!(asked.by.is_subset(&there), "{whence}: no metric has all of {:?}", asked.by);
     }
 }
