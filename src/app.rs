@@ -3,6 +3,8 @@
 mod observe;
 mod standing;
 
+pub use standing::Told;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The documentation says what is so: commands print what it shows, links lead somewhere, and what is made from the
 //! program's own tables is current. `UPDATE_DOCS=1` writes the made parts, `TRYCMD=overwrite` the output of commands.
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
 use serde_json::Value;
+use teleport_operator::app::Told;
 use teleport_operator::diagnostic::refused;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::grammar::{self, Key, Takes};
@@ -292,26 +294,71 @@ fn other_words_of_the_language_are_explained() {
     }
 }
 
-/// Every reason that a status can give stands in a table of the page about trouble, and every event.
+/// Every condition has its section on the page about trouble, which explains each reason that a status can give, and no
+/// other.
 #[test]
 fn every_reason_is_explained() {
     let page = text("docs/troubleshooting.md");
-    let explained: Vec<&str> = page
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .flat_map(|line| code(line.split(" | ").next().unwrap()))
-        .collect();
-    let mut missing = Vec::new();
-    for condition in conditions(&toml::from_str(&text("mappings/teleport/target.toml")).unwrap()) {
-        let (type_, reasons) = condition;
-        assert!(page.contains(&format!("### {type_}\n")), "{type_} has no section");
-        missing.extend(reasons.into_iter().filter(|reason| !explained.contains(&reason.as_str())));
+    let section = page.split_once("\n## Conditions\n").unwrap().1.split_once("\n## Events\n").unwrap().0;
+    let target = toml::from_str(&text("mappings/teleport/target.toml")).unwrap();
+    let of_policies = About::NAMES.map(|(name, _)| (name.to_owned(), BTreeSet::new()));
+    let own = [("Ready".to_owned(), BTreeSet::from(["InSync".to_owned()]))];
+    let said: BTreeMap<_, _> = conditions(&target).into_iter().chain(own).chain(of_policies).collect();
+    let mut explained: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for part in section.split("\n### ").skip(1) {
+        let (titles, table) = part.split_once('\n').unwrap();
+        for title in titles.split(", ") {
+            let reasons = first_cells(table).map(str::to_owned).collect();
+            explained.insert(title.to_owned(), reasons);
+        }
     }
-    assert!(missing.is_empty(), "docs/troubleshooting.md does not explain {missing:?}");
+    assert_eq!(explained, said, "docs/troubleshooting.md, and what a status can say");
+}
+
+/// Every event that objects and the pod can have is explained with its type, and no other.
+#[test]
+fn every_event_is_explained() {
+    let page = text("docs/troubleshooting.md");
+    let section = page.split_once("\n## Events\n").unwrap().1.split_once("\n## ").unwrap().0;
+    let mut explained = BTreeMap::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        let (reasons, types) = (code(cells[0]), cells[1].split(", ").collect::<Vec<_>>());
+        for (reason, type_) in reasons.into_iter().zip(types.iter().cycle()) {
+            explained.insert(reason.to_owned(), *type_ == "Warning");
+        }
+    }
+    let mut told: BTreeMap<String, bool> =
+        Told::NAMES.map(|(name, told)| (name.to_owned(), told.warns())).into();
+    told.extend(About::NAMES.map(|(name, about)| (name.to_owned(), about != About::Paused)));
+    // A condition that becomes False is told with its reason.
+    let target = toml::from_str(&text("mappings/teleport/target.toml")).unwrap();
+    told.extend(failures(&target).into_iter().map(|reason| (reason, true)));
+    // What is told of a write, as the engine's source has it.
+    let source = text("src/sync/status.rs");
+    for (warns, start) in [(false, "note(false, \""), (true, "note(true, \"")] {
+        told.extend(source.split(start).skip(1).map(|rest| (rest.split('"').next().unwrap().into(), warns)));
+    }
+    assert!(told.contains_key("Created") && told.contains_key("Reverted"));
+    assert_eq!(explained, told, "docs/troubleshooting.md, and what is told");
+}
+
+/// Words in backticks in the first cells of a table's rows.
+fn first_cells(table: &str) -> impl Iterator<Item = &str> {
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    rows.flat_map(|line| code(line.split(" | ").next().unwrap()))
+}
+
+/// Reasons of conditions that are `False`.
+fn failures(target: &Value) -> BTreeSet<String> {
+    let conditions = target["conditions"].as_object().unwrap().values();
+    let says = conditions.flat_map(|condition| condition.as_object().unwrap());
+    let failing = says.filter(|(word, _)| !matches!(word.as_str(), "type" | "true" | "none" | "new"));
+    failing.map(|(_, says)| says["reason"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Types of conditions with their reasons, as a target's file has them.
-fn conditions(target: &Value) -> Vec<(String, Vec<String>)> {
+fn conditions(target: &Value) -> Vec<(String, BTreeSet<String>)> {
     let of = |condition: &Value| {
         let says = condition.as_object().unwrap().values().filter_map(|says| says["reason"].as_str());
         (condition["type"].as_str().unwrap().to_owned(), says.map(str::to_owned).collect())

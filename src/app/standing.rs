@@ -26,9 +26,9 @@ pub struct Crier {
 
 impl Crier {
     fn tell(&self, news: News) {
-        let News { warning, reason, text } = news;
-        let kind = if warning { EventType::Warning } else { EventType::Normal };
-        let (reason, action) = (reason.to_owned(), "Connecting".to_owned());
+        let News { told, text } = news;
+        let kind = if told.warns() { EventType::Warning } else { EventType::Normal };
+        let (reason, action) = (told.name().to_owned(), "Connecting".to_owned());
         self.events.tell_of(&self.myself, Note { kind, reason, action, note: text });
     }
 
@@ -112,11 +112,49 @@ fn good(standing: &Standing) -> Option<OffsetDateTime> {
     until.filter(|until| *until > OffsetDateTime::now_utc())
 }
 
+/// What an event of this pod tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The target answers again.
+    Reachable,
+    /// It no longer does.
+    Unreachable,
+    /// We are somebody there, after trouble or as somebody else.
+    Joined,
+    /// We are nobody.
+    NotJoined,
+    /// We are somebody for as long as what we have lasts.
+    RenewalFailing,
+    /// Who we are is locked.
+    Locked,
+}
+
+impl Told {
+    /// Their names as reasons of events.
+    pub const NAMES: [(&str, Self); 6] = [
+        ("Reachable", Self::Reachable),
+        ("Unreachable", Self::Unreachable),
+        ("Joined", Self::Joined),
+        ("NotJoined", Self::NotJoined),
+        ("RenewalFailing", Self::RenewalFailing),
+        ("Locked", Self::Locked),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, told)| *told == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether somebody should look.
+    pub fn warns(self) -> bool {
+        !matches!(self, Self::Reachable | Self::Joined)
+    }
+}
+
 /// What there is to tell.
 #[derive(Debug, PartialEq, Eq)]
 struct News {
-    warning: bool,
-    reason: &'static str,
+    told: Told,
     text: String,
 }
 
@@ -124,10 +162,10 @@ struct News {
 fn reach_news(before: &State, now: &State) -> Option<News> {
     match (before, now) {
         (State::Down(_), State::Up) => {
-            Some(News { warning: false, reason: "Reachable", text: "the target answers".to_owned() })
+            Some(News { told: Told::Reachable, text: "the target answers".to_owned() })
         }
         (State::Unknown | State::Up, State::Down(why)) => {
-            Some(News { warning: true, reason: "Unreachable", text: why.clone() })
+            Some(News { told: Told::Unreachable, text: why.clone() })
         }
         _ => None,
     }
@@ -139,19 +177,19 @@ fn session_news(before: &Standing, now: &Standing) -> Option<News> {
         if before.trouble.as_ref().is_some_and(|known| known.is_like(trouble)) {
             return None;
         }
-        let reason = match (trouble.nature, &now.who) {
-            (Nature::Locked, _) => "Locked",
-            (_, Some(who)) if who.until > OffsetDateTime::now_utc() => "RenewalFailing",
-            _ => "NotJoined",
+        let told = match (trouble.nature, &now.who) {
+            (Nature::Locked, _) => Told::Locked,
+            (_, Some(who)) if who.until > OffsetDateTime::now_utc() => Told::RenewalFailing,
+            _ => Told::NotJoined,
         };
-        return Some(News { warning: true, reason, text: trouble.text.clone() });
+        return Some(News { told, text: trouble.text.clone() });
     }
     let who = now.who.as_ref()?;
     let same = before.who.as_ref().is_none_or(|known| known.user == who.user && known.roles == who.roles);
     let text = || who.summary();
     match (same, &before.trouble) {
         (true, None) => None,
-        _ => Some(News { warning: false, reason: "Joined", text: text() }),
+        _ => Some(News { told: Told::Joined, text: text() }),
     }
 }
 
@@ -174,7 +212,7 @@ mod tests {
     }
 
     fn reason(before: &Standing, now: &Standing) -> Option<&'static str> {
-        session_news(before, now).map(|news| news.reason)
+        session_news(before, now).map(|news| news.told.name())
     }
 
     #[test]
@@ -206,7 +244,7 @@ mod tests {
     #[test]
     fn an_outage_has_a_beginning_and_an_end() {
         let (up, down, still) = (State::Up, State::Down("a".to_owned()), State::Down("b".to_owned()));
-        let reason = |before, now| reach_news(before, now).map(|news| news.reason);
+        let reason = |before, now| reach_news(before, now).map(|news| news.told.name());
         assert_eq!(reason(&State::Unknown, &up), None);
         assert_eq!(reason(&State::Unknown, &down), Some("Unreachable"));
         assert_eq!(reason(&up, &down), Some("Unreachable"));
