@@ -30,9 +30,7 @@ pub fn kubernetes_rules(kinds: &[&Arc<Kind>], cluster: bool) -> Value {
         json!({ "apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"] }),
     ]);
     if cluster {
-        rules.push(
-            json!({ "apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"] }),
-        );
+        rules.push(json!({ "apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"] }));
     }
     rules.into()
 }

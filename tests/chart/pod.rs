@@ -162,8 +162,11 @@ fn until<T>(pod: &mut Pod, what: &str, mut look: impl FnMut() -> Option<T>) -> T
     }
 }
 
+/// All that the pod's service account may do.
 fn rules(place: &Place) -> Vec<Value> {
-    place.objects("role")["teleport-operator"]["rules"].as_array().expect("rules").clone()
+    let of = |kind, name: &str| place.objects(kind)[name]["rules"].as_array().expect("rules").clone();
+    let rest = of("clusterrole", &format!("{AUDITED}-teleport-operator"));
+    of("role", "teleport-operator").into_iter().chain(rest).collect()
 }
 
 #[test]
@@ -182,7 +185,17 @@ fn the_guide_leads_to_a_pod_that_syncs_with_the_rights_it_has() {
     let arguments = json!(["-metrics-bind-address", metrics, "-health-probe-bind-address", health]);
     let flag = format!("extraArgs={arguments}");
     let chart = helm::chart().display().to_string();
-    place.helm(&["upgrade", "teleport-operator", &chart, "--reuse-values", "--set-json", &flag]);
+    let policies = "namespacePolicies=true";
+    place.helm(&[
+        "upgrade",
+        "teleport-operator",
+        &chart,
+        "--reuse-values",
+        "--set-json",
+        &flag,
+        "--set",
+        policies,
+    ]);
 
     let mut pod = guide.start();
     let held = || place.objects("lease").into_iter().next();

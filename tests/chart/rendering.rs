@@ -77,10 +77,11 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("rbac.create", &["true", "false"]),
     ("serviceAccount.create", &["true", "false"]),
     ("watchNamespaces", &["[]", r#"["a","b"]"#, r#"["*"]"#]),
+    ("namespacePolicies", &["true", "false"]),
     ("kinds", &["[]", r#"["teleportrole?9","TeleportUser"]"#]),
 ];
 
-/// Some of the 432 combinations: always the same ones, in which each value is.
+/// Some of the 864 combinations: always the same ones, in which each value is.
 fn combinations() -> Vec<Vec<String>> {
     let mut random = fastrand::Rng::with_seed(6);
     let mut row = || {
@@ -110,12 +111,13 @@ fn what_is_asked_for_is_there_and_nothing_else() {
         let installed = is(r#"installCRDs="always""#) || (is(r#"installCRDs="dynamic""#) && enabled);
         let crds = if is("kinds=[]") { all } else { 2 };
         let roles = usize::from(enabled && is("rbac.create=true"));
+        let clusters = is(r#"watchNamespaces=["*"]"#) || is("namespacePolicies=true");
         let expected = [
             ("CustomResourceDefinition", if installed { crds } else { 0 }),
             ("Deployment", usize::from(enabled)),
             ("ServiceAccount", usize::from(enabled && is("serviceAccount.create=true"))),
-            ("ClusterRole", if is(r#"watchNamespaces=["*"]"#) { roles } else { 0 }),
-            ("ClusterRoleBinding", if is(r#"watchNamespaces=["*"]"#) { roles } else { 0 }),
+            ("ClusterRole", if clusters { roles } else { 0 }),
+            ("ClusterRoleBinding", if clusters { roles } else { 0 }),
             // With namespaces that are not the release's, the Lease has a Role of its own.
             ("Role", if is(r#"watchNamespaces=["a","b"]"#) { 3 * roles } else { roles }),
             ("RoleBinding", if is(r#"watchNamespaces=["a","b"]"#) { 3 * roles } else { roles }),
@@ -129,6 +131,25 @@ fn what_is_asked_for_is_there_and_nothing_else() {
         seen.extend(flags.into_iter().map(str::to_owned));
     }
     assert_eq!(seen.len(), MATRIX.iter().map(|(_, choices)| choices.len()).sum::<usize>(), "all are tried");
+}
+
+/// What a Role can't grant is granted for the watched namespaces, and for no other.
+#[test]
+fn policies_of_namespaces_can_be_read_where_objects_are() {
+    let case = own("values/official/cloud-join.yaml");
+    for (watched, named) in
+        [("[]", json!(["teleport-iac"])), (r#"["a","b"]"#, json!(["a", "b"])), (r#"["*"]"#, Value::Null)]
+    {
+        let watched = format!("--set-json=watchNamespaces={watched}");
+        let documents = Helm::alone().template(&case, &["--set=namespacePolicies=true", &watched]);
+        let about = |rule: &&Value| rule["resources"] == json!(["namespaces"]);
+        let rules = documents.iter().filter_map(|document| Some((document, document["rules"].as_array()?)));
+        let rules = rules.flat_map(|(document, rules)| rules.iter().map(move |rule| (document, rule)));
+        let rules: Vec<_> = rules.filter(|(_, rule)| about(rule)).collect();
+        let [(document, rule)] = rules[..] else { panic!("{rules:?}") };
+        assert_eq!((&document["kind"], &rule["resourceNames"]), (&json!("ClusterRole"), &named));
+        assert_eq!(rule["verbs"], json!(["list", "watch"]));
+    }
 }
 
 #[test]
