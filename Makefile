@@ -12,6 +12,8 @@ DENY_VERSION := 0.20.2
 DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 FUZZ_VERSION := 0.13.2
 FUZZ := $(CACHE)/tools/cargo-fuzz-$(FUZZ_VERSION)/bin/cargo-fuzz
+# What the program may weigh in the image, in bytes.
+LARGEST := 25000000
 # How long each fuzz target is run.
 FUZZ_SECONDS ?= 60
 
@@ -34,8 +36,11 @@ help: ## list what there is to make
 	@sed -nE 's/^([a-z]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: build
-build: ## build the program
+build: ## build the program, as it is in the image, and say how large it is
 	cargo build --release --locked
+	size="$$(wc -c < "$${CARGO_TARGET_DIR:-target}/release/teleport-operator")"
+	echo "teleport-operator: $$size bytes, of at most $(LARGEST)"
+	[ "$$size" -le $(LARGEST) ]
 
 .PHONY: sandbox
 sandbox: ## try the operator on a real Kubernetes API, with no Teleport at all
