@@ -49,6 +49,30 @@ fn is_undone(world: &World) {
     world.until("the change is undone", || (logins(world) == Some(json!(["root"]))).then_some(()));
 }
 
+/// A connection is followed by another one at each renewal, and the stream with it.
+#[test]
+fn it_goes_on_while_credentials_are_renewed() {
+    let mut world = World::without_operator("stream-renewed");
+    world.target.bot("renewed", &["operator"]);
+    world.target.token("renewed", "renewed");
+    let pins = world.teleport.pins().join(",");
+    let joining = ["--join-method", "token", "--token", "renewed", "--ca-pin", &pins];
+    let short = ["--certificate-ttl", "10s", "--renewal-interval", "2s", "--sync-period", "1h"];
+    world.run(&[&joining[..], &short[..]].concat());
+    world.apply_all([&role("my-role", &["root"])]);
+    world.until_ready(KIND, "my-role");
+    is_told(&world, "role");
+    let renewals = || world.target.joins().iter().filter(|join| join.endpoint == "renewal").count();
+    for _ in 0..2 {
+        let before = renewals();
+        world.until("it was renewed twice", || (renewals() >= before + 2).then_some(()));
+        intrude(&world);
+        is_undone(&world);
+    }
+    assert_eq!(world.target.called(LIST), 0, "no scan was needed");
+    assert!(!world.log().contains(r#""outcome":"failed""#), "{}", world.report());
+}
+
 #[test]
 fn what_others_change_or_delete_is_undone_without_a_scan() {
     let world = world("stream");
