@@ -1,6 +1,7 @@
 //! What people do with the operator, on the real peers: kube-apiserver, etcd and kubectl on one side, an auth server made
 //! of Teleport's own types on the other, the operator as a process between them.
-//! Each test has a namespace, an auth server and an operator of its own. Time is never asserted, only waited for.
+//! Each test has a namespace, an auth server and an operator of its own. Time is only waited for, and asserted nowhere but where a
+//! bound is promised: the hand-over in `replicas`.
 #[path = "../support/audit.rs"]
 mod audit;
 #[path = "../support/control.rs"]

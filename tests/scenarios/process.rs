@@ -1,7 +1,7 @@
 //! The operator as a process: how it ends, and what it tells of itself.
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::manifests::role;
 use crate::world::World;
@@ -24,6 +24,24 @@ fn a_signal_ends_it_well_and_frees_the_lease() {
     let status = world.operator().wait(END).expect("it ends");
     assert_eq!(status.code(), Some(0), "{}", world.report());
     assert_eq!(holder(&world), "");
+}
+
+/// The first one waits for what is under way, and that may be long.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut world = World::new("process-twice");
+    world.until_operator_ready();
+    world.target.inject(&json!({"method": "*/CreateRole", "latency_ms": 60_000, "times": 1}));
+    world.apply_all([&role("my-role", &["root"])]);
+    let called = || world.target.calls().keys().any(|method| method.ends_with("/CreateRole"));
+    world.until("the call is under way", || called().then_some(()));
+    world.operator().signal("TERM");
+    world.until("it is told", || world.log().contains("a second signal stops at once").then_some(()));
+    assert!(world.operator().wait(Duration::from_millis(500)).is_none(), "{}", world.report());
+    world.operator().signal("INT");
+    let status = world.operator().wait(END).expect("it ends");
+    assert_eq!(status.code(), Some(1), "{}", world.report());
+    assert!(world.log().contains("stopped before all was done"));
 }
 
 #[test]
