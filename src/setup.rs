@@ -79,7 +79,7 @@ pub async fn plan<'a>(
     let mut steps = Vec::new();
     for document in documents {
         let what = what(document);
-        let kind = kind(target, document).ok_or_else(|| Failure::Unknown(what.clone()))?;
+        let kind = target.kind_of_document(document).ok_or_else(|| Failure::Unknown(what.clone()))?;
         let mut desired = desired(target, kind, document, &what)?;
         let name = kind.resource.metadata.name.text(&desired);
         let live = client.get(&kind.resource, &name, Some(&desired)).await;
@@ -122,13 +122,6 @@ pub async fn apply(gate: &Gate, step: &Step<'_>) -> Result<(), Failure> {
 pub fn what(document: &Json) -> String {
     let text = |value: &Json| value.as_str().unwrap_or("(none)").to_owned();
     format!("{} {}", text(&document["kind"]), text(&document["metadata"]["name"]))
-}
-
-/// The kind whose constants the document has.
-fn kind<'a>(target: &'a Target, document: &Json) -> Option<&'a Kind> {
-    let fits =
-        |kind: &&Kind| kind.constants.iter().all(|constant| document[&constant.json] == constant.value);
-    target.kinds.iter().map(|kind| &**kind).find(fits)
 }
 
 fn desired(target: &Target, kind: &Kind, document: &Json, what: &str) -> Result<DynamicMessage, Failure> {

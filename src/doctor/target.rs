@@ -1,6 +1,5 @@
 //! The target, once there is a way to it: does it answer, and may we do what the mappings need.
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,7 +9,7 @@ use super::{Check, Told};
 use crate::access::verbs;
 use crate::app::{Connect, connection};
 use crate::mapping::errors::Class;
-use crate::mapping::plan::{Kind, Role, Target};
+use crate::mapping::plan::{Role, Target};
 use crate::target::call::Options;
 use crate::target::client::Client;
 use crate::target::error::Error;
@@ -64,11 +63,7 @@ pub(super) async fn permissions(client: &Client, plan: &Target, roles: &[String]
 
 /// The documents of all roles; none where one can't be had.
 async fn read(client: &Client, plan: &Target, role: &Role, names: &[String]) -> Option<Vec<Value>> {
-    let is_role = |kind: &&Arc<Kind>| {
-        let mut constants = kind.constants.iter();
-        constants.all(|constant| role.document[&constant.json] == constant.value)
-    };
-    let kind = plan.kinds.iter().find(is_role)?;
+    let kind = plan.kind_of_document(&role.document)?;
     let mut documents = Vec::new();
     for name in names {
         let live = client.get(&kind.resource, name, None).await.ok()??;

@@ -82,9 +82,7 @@ async fn address(settings: &Settings, tell: Told<'_>) -> Option<(Ways, Discovery
             tell(Check::passed(PINS, ANY));
         }
         (false, _) => match ways.pinned(&found.route, found.cluster.as_deref(), &settings.pins).await {
-            Ok(authorities) => {
-                tell(Check::passed(PINS, format!("{} authorities, all pinned", authorities.len())))
-            }
+            Ok(pinned) => tell(Check::passed(PINS, format!("pinned authorities: {}", pinned.len()))),
             Err(error) => {
                 tell(Check::failed(PINS, Error::from(&error).explain(&seen)));
                 return None;

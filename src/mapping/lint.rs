@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::grammar;
 use super::kind::{self, Context};
-use super::plan::{Kind, Target, Within};
+use super::plan::{Kind, Target};
 use super::raw::{self, Document, Node, Table};
 use super::stream;
 use super::target;
@@ -71,33 +71,7 @@ fn resolve(layers: &[Vec<Source>], schema: &Schema, problems: &mut Vec<Diagnosti
     let mut kinds: Vec<_> = kinds.into_iter().map(|(_, kind)| Arc::new(kind)).collect();
     kinds.sort_by(|a, b| a.kubernetes.kind.cmp(&b.kubernetes.kind));
     let name = folder(&target_file.source.name).rsplit('/').next().unwrap_or_default().to_owned();
-    let target::Common {
-        words,
-        ownership,
-        connection,
-        features,
-        stream,
-        errors,
-        limits,
-        role,
-        setup,
-        absent,
-    } = common;
-    Some(Target {
-        name,
-        words,
-        ownership,
-        connection,
-        features,
-        stream,
-        errors,
-        limits,
-        role,
-        setup,
-        absent,
-        kinds,
-        within: Within::default(),
-    })
+    Some(Target { name, kinds, ..common })
 }
 
 /// The files of that name, or those without a name of their own: the mappings; each with its layer.

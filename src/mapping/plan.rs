@@ -76,6 +76,14 @@ impl Target {
         self
     }
 
+    /// The kind that a document of the target's own is of: the one whose constants it has.
+    pub fn kind_of_document(&self, document: &serde_json::Value) -> Option<&Arc<Kind>> {
+        let fits = |kind: &&Arc<Kind>| {
+            kind.constants.iter().all(|constant| document[&constant.json] == constant.value)
+        };
+        self.kinds.iter().find(fits)
+    }
+
     /// The kind that objects of this API version (`group/version`) and kind are.
     pub fn kind_of(&self, api_version: &str, kind: &str) -> Option<&Arc<Kind>> {
         let (group, version) = api_version.split_once('/')?;

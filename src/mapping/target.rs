@@ -7,34 +7,21 @@ use super::errors::{CODES, Class, Errors, Operation};
 use super::naming::call_meant;
 use super::path;
 use super::plan::{
-    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Setup, Way,
-    Words,
+    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Setup, Target,
+    Way, Within, Words,
 };
 use super::raw::{Document, Node, Table, Text, Value};
-use super::stream::{self, Stream};
+use super::stream;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::schema::{FieldPath, Schema};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
-/// What `target.toml` says; none where it lacks something, which is reported.
-pub(super) struct Common {
-    pub words: Words,
-    pub ownership: Ownership,
-    pub connection: Connection,
-    pub features: Features,
-    pub stream: Option<Stream>,
-    pub errors: Errors,
-    pub limits: Limits,
-    pub role: Option<Role>,
-    pub setup: Option<Setup>,
-    pub absent: BTreeMap<String, String>,
-}
-
+/// What `target.toml` says: a target without a name and kinds; none where it lacks something, which is reported.
 pub(super) fn resolve(
     document: &Document,
     schema: &Schema,
     problems: &mut Vec<Diagnostic>,
-) -> Option<Common> {
+) -> Option<Target> {
     let mut build = Build { document, schema, problems };
     let (features, errors) = (build.features(), build.errors());
     let (limits, role, connection) = (build.limits(), build.role(), build.connection());
@@ -44,7 +31,10 @@ pub(super) fn resolve(
     let stream = stream::resolve(document, schema, problems);
     let absent = document.table.table("absent").entries();
     let absent = absent.filter_map(|(kind, why)| Some((kind.text.clone(), why.text()?.text))).collect();
-    Some(Common {
+    Some(Target {
+        name: String::new(),
+        kinds: Vec::new(),
+        within: Within::default(),
         words: words(&document.table)?,
         ownership: ownership(&document.table)?,
         connection: connection?,

@@ -1,5 +1,4 @@
-//! What an auth server tells anybody: who it is, and its certificate authorities. The few messages are written out here;
-//! nothing else is called with them.
+//! What an auth server tells anybody: who it is, and its certificate authorities.
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -10,33 +9,17 @@ use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
 use super::failure::Failure;
+use super::proto::{Authorities, Pong, method};
 
 /// How long an answer is awaited.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Who it is.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct About {
-    /// The cluster's name.
-    #[prost(string, tag = "1")]
-    pub cluster: String,
-    /// Its version.
-    #[prost(string, tag = "2")]
-    pub version: String,
-}
-
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-struct Authorities {
-    #[prost(bytes = "vec", tag = "1")]
-    pem: Vec<u8>,
-}
 
 /// Asks who it is.
 ///
 /// # Errors
 /// When there is no answer, or it is a refusal.
-pub async fn ping(channel: Channel) -> Result<About, Status> {
-    call(channel, "/proto.AuthService/Ping").await
+pub async fn ping(channel: Channel) -> Result<Pong, Status> {
+    call(channel, method::PING).await
 }
 
 /// Asks for its authorities: PEM.
@@ -44,9 +27,7 @@ pub async fn ping(channel: Channel) -> Result<About, Status> {
 /// # Errors
 /// When there is no answer, or it is a refusal.
 pub async fn authorities(channel: Channel) -> Result<Vec<u8>, Status> {
-    call::<Authorities>(channel, "/proto.AuthService/GetClusterCACert")
-        .await
-        .map(|authorities| authorities.pem)
+    call::<Authorities>(channel, method::AUTHORITIES).await.map(|authorities| authorities.pem)
 }
 
 async fn call<Answer>(channel: Channel, path: &'static str) -> Result<Answer, Status>

@@ -134,7 +134,7 @@ impl Driver {
             match standing.who.as_ref().filter(|who| who.until > OffsetDateTime::now_utc()) {
                 _ if known => tracing::debug!(text, "still no new credentials"),
                 Some(who) => {
-                    let until = super::errors::stamp(who.until);
+                    let until = super::stamp::stamp(who.until);
                     tracing::warn!(text, until, "no new credentials; the old go on");
                 }
                 None => tracing::warn!(text, "no credentials"),

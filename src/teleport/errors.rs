@@ -4,13 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tonic::Code;
 
+use super::advice::quoted;
 use super::identity::IdentityError;
 use super::join::Method;
 use super::keys::NoKey;
-use super::refusal::{Refusal, quoted};
+use super::refusal::Refusal;
+use super::stamp::stamp;
 use super::token::{Claims, Unreadable};
 
 /// What went wrong.
@@ -280,17 +281,12 @@ impl Error {
     }
 }
 
-/// A time, to the second.
-pub(super) fn stamp(time: OffsetDateTime) -> String {
-    let time = time.truncate_to_second();
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
-}
-
+/// What tests of errors begin with.
 #[cfg(test)]
-mod tests {
+pub(super) mod sample {
     use super::*;
 
-    fn seen() -> Seen {
+    pub fn seen() -> Seen {
         let claims = Claims {
             issuer: "https://kubernetes.default.svc".to_owned(),
             subject: "system:serviceaccount:teleport:operator".to_owned(),
@@ -313,9 +309,15 @@ mod tests {
         }
     }
 
-    fn refused(step: Step, code: Code, text: &str) -> Error {
+    pub fn refused(step: Step, code: Code, text: &str) -> Error {
         Error::Refused { step, code, text: text.to_owned() }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{refused, seen};
+    use super::*;
 
     #[test]
     fn what_goes_wrong_on_our_side_is_said_too() {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::address::BadAddress;
+use super::stamp::stamp;
 use super::trust::TrustError;
 
 /// Whose TLS failed.
@@ -396,9 +396,3 @@ impl Failure {
 
 /// The step of a connection that comes before all others.
 pub(super) const TCP: &str = "TCP";
-
-/// A time, to the second.
-pub(super) fn stamp(time: OffsetDateTime) -> String {
-    let time = time.truncate_to_second();
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
-}

@@ -10,11 +10,11 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroize;
 
 use super::certs::{About, Issued};
 use super::keys::KeyPair;
+use super::stamp::stamp;
 
 const HOW: &str = "an identity file is made by tbot's `identity` output or by `tctl auth sign --format=file`";
 
@@ -226,9 +226,4 @@ fn damage(error: &pem::Error) -> &'static str {
         pem::Error::IllegalSectionStart { .. } => "a PEM section begins with a broken line",
         _ => "a PEM section is not base64",
     }
-}
-
-fn stamp(time: OffsetDateTime) -> String {
-    let time = time.truncate_to_second();
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }

@@ -1,5 +1,6 @@
 //! How to reach a Teleport: who we are, and by which way. Knows nothing about the kinds of its resources.
 pub mod address;
+mod advice;
 pub mod anonymous;
 mod call;
 mod causes;
@@ -21,6 +22,7 @@ pub mod route;
 pub mod schedule;
 pub mod session;
 pub mod settings;
+mod stamp;
 pub mod token;
 pub mod trust;
 pub mod upgrade;

@@ -19,6 +19,7 @@ use super::dialer::{self, Dialer, Stream};
 use super::failure::{Failure, Hop};
 use super::pin::{self, Pin, PinError};
 use super::ping::Ping;
+use super::proto;
 use super::trust::{self, ClientIdentity, DOMAIN, Shown, SystemRoots, Trust};
 use super::upgrade;
 use super::web::{Web, WebError};
@@ -192,7 +193,7 @@ impl Ways {
             Ok(about) => about,
             Err(status) => {
                 tracing::debug!(%address, %status, "the auth server does not tell who it is");
-                anonymous::About::default()
+                proto::Pong::default()
             }
         };
         let some = |text: String| Some(text).filter(|text| !text.is_empty());

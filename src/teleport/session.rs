@@ -11,11 +11,12 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::driver::Driver;
-use super::errors::{Nature, Seen, stamp};
+use super::errors::{Nature, Seen};
 use super::identity::Identity;
 use super::refresh::{Reach, Refresher};
 use super::refusal::blame;
 use super::settings::Settings;
+use super::stamp::stamp;
 use crate::target::connection::{Blame, Connection, Link, Trouble, Unreachable};
 
 /// The handle. Clones share it.
