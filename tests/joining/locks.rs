@@ -11,8 +11,10 @@ fn a_locked_bot_is_told_of_and_goes_on_when_the_lock_is_gone() {
     for way in [Way::Direct, Way::Proxy] {
         let name = format!("locked-{way:?}").to_lowercase();
         let mut joiner = Joiner::new(&name, Teleport::joining("18", &[]), way, Method::Keys);
+        joiner.world.environment.push(("POD_NAME".to_owned(), POD.to_owned()));
         joiner.run(&[]);
         joiner.edit("before");
+        assert_eq!((metric(&joiner, "joined"), told_of_the_pod(&joiner)), (1.0, vec![]));
         joiner.until_ready(KIND, &joiner.bot);
         joiner.target.lock("test", &joiner.user());
         joiner.until_told(&["lock", &joiner.user()]);
@@ -24,12 +26,36 @@ fn a_locked_bot_is_told_of_and_goes_on_when_the_lock_is_gone() {
         assert!(attempts <= 13, "{attempts} attempts in 12 s: {:#?}", joiner.attempts());
         let (status, ..) = joiner.get(KIND, &joiner.bot).condition("Ready").expect("a condition");
         assert_eq!(status, "True", "a lock says nothing about an object: {}", joiner.report());
+        assert_eq!((metric(&joiner, "joined"), told_of_the_pod(&joiner)), (0.0, vec!["Locked".to_owned()]));
 
         joiner.target.remove("lock", "test");
         joiner.until_arrived("after");
         joiner.until_operator_ready();
+        let until = metric(&joiner, "certificate_expiry_timestamp_seconds");
         joiner.until_renewed(2);
+        assert!(metric(&joiner, "certificate_expiry_timestamp_seconds") > until && until > 0.0);
+        assert_eq!(metric(&joiner, "joined"), 1.0);
+        assert_eq!(told_of_the_pod(&joiner), ["Joined", "Locked"], "each change once, and no renewal");
     }
+}
+
+/// The name of the pod that the operator takes itself to be in.
+const POD: &str = "the-operator";
+
+/// What people were told about how the operator stands with Teleport, by reasons.
+fn told_of_the_pod(joiner: &Joiner) -> Vec<String> {
+    let events = joiner.events("Pod", POD).into_iter().map(|(_, reason, _)| reason);
+    // Whether it answers at all is another matter.
+    let mut reasons: Vec<_> = events.filter(|reason| !reason.ends_with("eachable")).collect();
+    reasons.sort();
+    reasons
+}
+
+/// A metric without labels.
+fn metric(joiner: &Joiner, name: &str) -> f64 {
+    let text = joiner.operator.as_ref().expect("the operator runs").metrics("/metrics");
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("teleport_operator_{name} ")));
+    value.unwrap_or_else(|| panic!("no {name}: {text}")).parse().expect("a number")
 }
 
 #[test]
