@@ -23,6 +23,31 @@ struct Row {
 }
 
 impl Row {
+    /// Of the generation 18, through its proxy, by the keys of the cluster, and not righted.
+    const fn new(
+        name: &'static str,
+        told: &'static [&'static str],
+        wrong: fn(&mut Joiner) -> Vec<String>,
+    ) -> Self {
+        Self { name, profile: "18", way: Way::Proxy, method: Method::Keys, wrong, told, right: None }
+    }
+
+    const fn of(self, profile: &'static str) -> Self {
+        Self { profile, ..self }
+    }
+
+    const fn over(self, way: Way) -> Self {
+        Self { way, ..self }
+    }
+
+    const fn by(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    const fn until(self, right: fn(&mut Joiner)) -> Self {
+        Self { right: Some(right), ..self }
+    }
+
     fn run(&self) {
         let mut joiner = Joiner::new(self.name, Teleport::joining(self.profile, &[]), self.way, self.method);
         let mut told: Vec<String> = (self.wrong)(&mut joiner);
@@ -50,48 +75,50 @@ fn edit_token(joiner: &Joiner, change: fn(&mut Value)) {
     joiner.target.put("token", &joiner.token, &token);
 }
 
-const KEYS: Row = Row {
-    name: "",
-    profile: "18",
-    way: Way::Proxy,
-    method: Method::Keys,
-    wrong: |_| Vec::new(),
-    told: &[],
-    right: None,
-};
+fn make_token_well(joiner: &mut Joiner) {
+    joiner.make_token();
+}
+
+fn prove_well(joiner: &mut Joiner) {
+    joiner.prove(joiner.audience(), "10m", true);
+}
+
+fn make_bot_well(joiner: &mut Joiner) {
+    put_bot(joiner, &["operator"]);
+}
+
+fn make_token_of_nodes(joiner: &mut Joiner) -> Vec<String> {
+    edit_token(joiner, |token| {
+        token["spec"]["roles"] = json!(["Node"]);
+        token["spec"]["bot_name"] = json!("");
+    });
+    vec![joiner.token.clone()]
+}
+
+fn pin_another(joiner: &mut Joiner) -> Vec<String> {
+    joiner.set("--ca-pin", &format!("sha256:{}", "0".repeat(64)));
+    vec![joiner.teleport.pins()[0].clone()]
+}
 
 #[test]
 fn addresses() {
     let rows = [
-        Row {
-            name: "error-dns",
-            wrong: |joiner| {
-                joiner.set("--auth-server", "no-such-host.invalid:443");
-                vec![]
-            },
-            told: &["no-such-host.invalid"],
-            ..KEYS
-        },
-        Row {
-            name: "error-refused",
-            wrong: |joiner| {
-                let [port] = free_ports();
-                joiner.set("--auth-server", &format!("127.0.0.1:{port}"));
-                vec![format!("127.0.0.1:{port}")]
-            },
-            told: &["refused"],
-            ..KEYS
-        },
-        Row {
-            name: "error-html",
-            wrong: |joiner| {
-                joiner.target.disguise(&json!({"status": 200, "content_type": "text/html", "body": "<html>hello</html>", "times": -1}));
-                vec![joiner.teleport.proxy().to_owned()]
-            },
-            told: &["web page"],
-            right: Some(|joiner| joiner.target.disguise(&json!({}))),
-            ..KEYS
-        },
+        Row::new("error-dns", &["no-such-host.invalid"], |joiner| {
+            joiner.set("--auth-server", "no-such-host.invalid:443");
+            vec![]
+        }),
+        Row::new("error-refused", &["refused"], |joiner| {
+            let [port] = free_ports();
+            joiner.set("--auth-server", &format!("127.0.0.1:{port}"));
+            vec![format!("127.0.0.1:{port}")]
+        }),
+        Row::new("error-html", &["web page"], |joiner| {
+            let html = "<html>hello</html>";
+            let page = json!({"status": 200, "content_type": "text/html", "body": html, "times": -1});
+            joiner.target.disguise(&page);
+            vec![joiner.teleport.proxy().to_owned()]
+        })
+        .until(|joiner| joiner.target.disguise(&json!({}))),
     ];
     rows.iter().for_each(Row::run);
 }
@@ -99,66 +126,27 @@ fn addresses() {
 #[test]
 fn certificates() {
     let rows = [
-        Row {
-            name: "error-authority",
-            wrong: |joiner| {
-                joiner.world.environment.retain(|(name, _)| name != "SSL_CERT_FILE");
-                vec![joiner.teleport.proxy().to_owned()]
-            },
-            told: &["SSL_CERT_FILE"],
-            ..KEYS
-        },
-        Row {
-            name: "error-name",
-            wrong: |joiner| {
-                joiner.target.web_certificate("misnamed");
-                vec![]
-            },
-            told: &["localhost", "elsewhere.example.com"],
-            right: Some(|joiner| joiner.target.web_certificate("signed")),
-            ..KEYS
-        },
-        Row {
-            name: "error-web-expired",
-            wrong: |joiner| {
-                joiner.target.web_certificate("expired");
-                vec![]
-            },
-            told: &["was valid until"],
-            right: Some(|joiner| joiner.target.web_certificate("signed")),
-            ..KEYS
-        },
-        Row {
-            name: "error-pin",
-            way: Way::Direct,
-            wrong: |joiner| {
-                let pin = format!("sha256:{}", "0".repeat(64));
-                joiner.set("--ca-pin", &pin);
-                vec![joiner.teleport.pins()[0].clone()]
-            },
-            told: &["pinned sha256:000", "tctl status"],
-            ..KEYS
-        },
-        Row {
-            name: "error-pin-by-proxy",
-            wrong: |joiner| {
-                let pin = format!("sha256:{}", "0".repeat(64));
-                joiner.set("--ca-pin", &pin);
-                vec![joiner.teleport.pins()[0].clone()]
-            },
-            told: &["pinned sha256:000", "tctl status"],
-            ..KEYS
-        },
-        Row {
-            name: "error-clock",
-            wrong: |joiner| {
-                joiner.target.skew(2 * 3600);
-                vec![]
-            },
-            told: &["clock"],
-            right: Some(|joiner| joiner.target.skew(0)),
-            ..KEYS
-        },
+        Row::new("error-authority", &["SSL_CERT_FILE"], |joiner| {
+            joiner.world.environment.retain(|(name, _)| name != "SSL_CERT_FILE");
+            vec![joiner.teleport.proxy().to_owned()]
+        }),
+        Row::new("error-name", &["localhost", "elsewhere.example.com"], |joiner| {
+            joiner.target.web_certificate("misnamed");
+            vec![]
+        })
+        .until(|joiner| joiner.target.web_certificate("signed")),
+        Row::new("error-web-expired", &["was valid until"], |joiner| {
+            joiner.target.web_certificate("expired");
+            vec![]
+        })
+        .until(|joiner| joiner.target.web_certificate("signed")),
+        Row::new("error-pin", &["pinned sha256:000", "tctl status"], pin_another).over(Way::Direct),
+        Row::new("error-pin-by-proxy", &["pinned sha256:000", "tctl status"], pin_another),
+        Row::new("error-clock", &["clock"], |joiner| {
+            joiner.target.skew(2 * 3600);
+            vec![]
+        })
+        .until(|joiner| joiner.target.skew(0)),
     ];
     rows.iter().for_each(Row::run);
 }
@@ -166,74 +154,32 @@ fn certificates() {
 #[test]
 fn tokens() {
     let rows = [
-        Row {
-            name: "error-unknown-token",
-            wrong: |joiner| {
-                joiner.target.remove("token", &joiner.token);
-                vec![joiner.token.clone(), joiner.account()]
-            },
-            told: &["does not exist", "join_method: kubernetes"],
-            right: Some(|joiner| joiner.make_token()),
-            ..KEYS
-        },
-        Row {
-            name: "error-expired-token",
-            profile: "18.5",
-            wrong: |joiner| {
-                edit_token(joiner, |token| token["metadata"]["expires"] = json!("2020-01-01T00:00:00Z"));
-                vec![joiner.token.clone()]
-            },
-            told: &["expired"],
-            right: Some(|joiner| joiner.make_token()),
-            ..KEYS
-        },
-        Row {
-            name: "error-used-token",
-            method: Method::Token,
-            wrong: |joiner| {
-                joiner.target.remove("token", &joiner.token);
-                vec![]
-            },
-            told: &["only once", "tctl bots add"],
-            right: Some(|joiner| joiner.make_token()),
-            ..KEYS
-        },
-        Row {
-            name: "error-token-of-nodes",
-            wrong: |joiner| {
-                edit_token(joiner, |token| {
-                    token["spec"]["roles"] = json!(["Node"]);
-                    token["spec"]["bot_name"] = json!("");
-                });
-                vec![joiner.token.clone()]
-            },
-            told: &["not for bots", "roles: [Bot]"],
-            right: Some(|joiner| joiner.make_token()),
-            ..KEYS
-        },
-        Row {
-            name: "error-token-of-nodes-new",
-            profile: "18.5",
-            wrong: |joiner| {
-                edit_token(joiner, |token| {
-                    token["spec"]["roles"] = json!(["Node"]);
-                    token["spec"]["bot_name"] = json!("");
-                });
-                vec![joiner.token.clone()]
-            },
-            told: &["not for bots", "roles: [Bot]"],
-            ..KEYS
-        },
-        Row {
-            name: "error-method",
-            profile: "18.5",
-            wrong: |joiner| {
-                joiner.set("--join-method", "token");
-                vec![]
-            },
-            told: &["--join-method"],
-            ..KEYS
-        },
+        Row::new("error-unknown-token", &["does not exist", "join_method: kubernetes"], |joiner| {
+            joiner.target.remove("token", &joiner.token);
+            vec![joiner.token.clone(), joiner.account()]
+        })
+        .until(make_token_well),
+        Row::new("error-expired-token", &["expired"], |joiner| {
+            edit_token(joiner, |token| token["metadata"]["expires"] = json!("2020-01-01T00:00:00Z"));
+            vec![joiner.token.clone()]
+        })
+        .of("18.5")
+        .until(make_token_well),
+        Row::new("error-used-token", &["only once", "tctl bots add"], |joiner| {
+            joiner.target.remove("token", &joiner.token);
+            vec![]
+        })
+        .by(Method::Token)
+        .until(make_token_well),
+        Row::new("error-token-of-nodes", &["not for bots", "roles: [Bot]"], make_token_of_nodes)
+            .until(make_token_well),
+        Row::new("error-token-of-nodes-new", &["not for bots", "roles: [Bot]"], make_token_of_nodes)
+            .of("18.5"),
+        Row::new("error-method", &["--join-method"], |joiner| {
+            joiner.set("--join-method", "token");
+            vec![]
+        })
+        .of("18.5"),
     ];
     rows.iter().for_each(Row::run);
 }
@@ -241,106 +187,60 @@ fn tokens() {
 #[test]
 fn proofs() {
     let rows = [
-        Row {
-            name: "error-account",
-            wrong: |joiner| {
-                joiner.target.token_with_keys(&joiner.token, &joiner.bot, &joiner.keys(), "other:operator");
-                vec![joiner.account()]
-            },
-            told: &["spec.kubernetes.allow"],
-            right: Some(|joiner| joiner.make_token()),
-            ..KEYS
-        },
-        Row {
-            name: "error-audience",
-            wrong: |joiner| {
+        Row::new("error-account", &["spec.kubernetes.allow"], |joiner| {
+            joiner.target.token_with_keys(&joiner.token, &joiner.bot, &joiner.keys(), "other:operator");
+            vec![joiner.account()]
+        })
+        .until(make_token_well),
+        Row::new(
+            "error-audience",
+            &["`https://kubernetes.default.svc`", "KUBERNETES_TOKEN_PATH"],
+            |joiner| {
                 joiner.prove("", "10m", true);
                 vec![CLUSTER.to_owned(), joiner.proof_file().display().to_string()]
             },
-            told: &["`https://kubernetes.default.svc`", "KUBERNETES_TOKEN_PATH"],
-            right: Some(|joiner| joiner.prove(CLUSTER, "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-audience-new",
-            profile: "20",
-            way: Way::Direct,
-            wrong: |joiner| {
-                joiner.prove("", "10m", true);
-                vec![CLUSTER.to_owned()]
-            },
-            told: &["`https://kubernetes.default.svc`"],
-            right: Some(|joiner| joiner.prove(CLUSTER, "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-long-lived",
-            wrong: |joiner| {
-                joiner.prove(CLUSTER, "2h", true);
-                vec![joiner.proof_file().display().to_string()]
-            },
-            told: &["7200s", "expirationSeconds"],
-            right: Some(|joiner| joiner.prove(CLUSTER, "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-not-bound",
-            wrong: |joiner| {
-                joiner.prove(CLUSTER, "10m", false);
-                vec![]
-            },
-            told: &["bound to no pod"],
-            right: Some(|joiner| joiner.prove(CLUSTER, "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-not-bound-review",
-            method: Method::Review,
-            wrong: |joiner| {
-                joiner.prove("", "10m", false);
-                vec![]
-            },
-            told: &["bound to no pod"],
-            right: Some(|joiner| joiner.prove("", "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-audience-review",
-            profile: "15",
-            method: Method::Review,
-            wrong: |joiner| {
-                joiner.prove(CLUSTER, "10m", true);
-                vec![format!("the audience `{CLUSTER}`")]
-            },
-            told: &["in_cluster", "15.5.4"],
-            right: Some(|joiner| joiner.prove("", "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-no-proof",
-            wrong: |joiner| {
-                fs::remove_file(joiner.proof_file()).expect("it was there");
-                vec![joiner.proof_file().display().to_string()]
-            },
-            told: &["KUBERNETES_TOKEN_PATH"],
-            right: Some(|joiner| joiner.prove(CLUSTER, "10m", true)),
-            ..KEYS
-        },
-        Row {
-            name: "error-issuer",
-            wrong: |joiner| {
-                joiner.target.token_with_keys(
-                    &joiner.token,
-                    &joiner.bot,
-                    r#"{"keys":[]}"#,
-                    &joiner.account(),
-                );
-                vec![joiner.token.clone()]
-            },
-            told: &["static_jwks"],
-            right: Some(|joiner| joiner.make_token()),
-            ..KEYS
-        },
+        )
+        .until(prove_well),
+        Row::new("error-audience-new", &["`https://kubernetes.default.svc`"], |joiner| {
+            joiner.prove("", "10m", true);
+            vec![CLUSTER.to_owned()]
+        })
+        .of("20")
+        .over(Way::Direct)
+        .until(prove_well),
+        Row::new("error-long-lived", &["7200s", "expirationSeconds"], |joiner| {
+            joiner.prove(CLUSTER, "2h", true);
+            vec![joiner.proof_file().display().to_string()]
+        })
+        .until(prove_well),
+        Row::new("error-not-bound", &["bound to no pod"], |joiner| {
+            joiner.prove(CLUSTER, "10m", false);
+            vec![]
+        })
+        .until(prove_well),
+        Row::new("error-not-bound-review", &["bound to no pod"], |joiner| {
+            joiner.prove("", "10m", false);
+            vec![]
+        })
+        .by(Method::Review)
+        .until(prove_well),
+        Row::new("error-audience-review", &["in_cluster", "15.5.4"], |joiner| {
+            joiner.prove(CLUSTER, "10m", true);
+            vec![format!("the audience `{CLUSTER}`")]
+        })
+        .of("15")
+        .by(Method::Review)
+        .until(prove_well),
+        Row::new("error-no-proof", &["KUBERNETES_TOKEN_PATH"], |joiner| {
+            fs::remove_file(joiner.proof_file()).expect("it was there");
+            vec![joiner.proof_file().display().to_string()]
+        })
+        .until(prove_well),
+        Row::new("error-issuer", &["static_jwks"], |joiner| {
+            joiner.target.token_with_keys(&joiner.token, &joiner.bot, r#"{"keys":[]}"#, &joiner.account());
+            vec![joiner.token.clone()]
+        })
+        .until(make_token_well),
     ];
     rows.iter().for_each(Row::run);
 }
@@ -348,80 +248,37 @@ fn proofs() {
 #[test]
 fn bots() {
     let rows = [
-        Row {
-            name: "error-no-bot",
-            wrong: |joiner| {
+        Row::new("error-no-bot", &["does not exist", "tctl bots add"], |joiner| {
                 joiner.target.remove("bot", &joiner.bot);
                 vec![]
-            },
-            told: &["does not exist", "tctl bots add"],
-            right: Some(|joiner| put_bot(joiner, &["operator"])),
-            ..KEYS
-        },
-        Row {
-            name: "error-no-role",
-            wrong: |joiner| {
+            }).until(make_bot_well),
+        Row::new("error-no-role", &["allow.impersonate.roles"], |joiner| {
                 put_bot(joiner, &[]);
                 vec![joiner.user()]
-            },
-            told: &["allow.impersonate.roles"],
-            right: Some(|joiner| put_bot(joiner, &["operator"])),
-            ..KEYS
-        },
-        Row {
-            name: "error-missing-role",
-            wrong: |joiner| {
+            }).until(make_bot_well),
+        Row::new("error-missing-role", &["`gone`", "does not exist"], |joiner| {
                 put_bot(joiner, &["gone"]);
                 vec![]
-            },
-            told: &["`gone`", "does not exist"],
-            right: Some(|joiner| put_bot(joiner, &["operator"])),
-            ..KEYS
-        },
-        Row {
-            name: "error-impersonation",
-            wrong: |joiner| {
+            }).until(make_bot_well),
+        Row::new("error-impersonation", &["`operator`", "allow.impersonate.roles"], |joiner| {
                 let message = r#"user "bot-x" has requested role impersonation for ["operator"]"#;
                 joiner.target.inject(&json!({"method": "GenerateUserCerts", "code": "PERMISSION_DENIED", "message": message, "times": -1}));
                 vec![]
-            },
-            told: &["`operator`", "allow.impersonate.roles"],
-            right: Some(|joiner| joiner.target.post("/inject/clear", &json!({}))),
-            ..KEYS
-        },
-        Row {
-            name: "error-version",
-            wrong: |joiner| {
+            }).until(|joiner| joiner.target.post("/inject/clear", &json!({}))),
+        Row::new("error-version", &["version", "18.2.0"], |joiner| {
                 joiner.target.inject(&json!({"method": "Get*", "code": "PERMISSION_DENIED", "message": "client version is unsupported", "times": -1}));
                 vec![]
-            },
-            told: &["version", "18.2.0"],
-            right: Some(|joiner| joiner.target.post("/inject/clear", &json!({}))),
-            ..KEYS
-        },
-        Row {
-            name: "error-locked",
-            wrong: |joiner| {
+            }).until(|joiner| joiner.target.post("/inject/clear", &json!({}))),
+        Row::new("error-locked", &["lock", "tctl"], |joiner| {
                 joiner.target.lock("test", &joiner.user());
                 vec![]
-            },
-            told: &["lock", "tctl"],
-            right: Some(|joiner| joiner.target.remove("lock", "test")),
-            ..KEYS
-        },
-        Row {
-            name: "error-joined-before",
-            profile: "15",
-            method: Method::Token,
-            wrong: |joiner| {
+            }).until(|joiner| joiner.target.remove("lock", "test")),
+        Row::new("error-joined-before", &["only once"], |joiner| {
                 let mut user = joiner.target.resource("user", &joiner.user()).expect("the bot's user").json;
                 user["metadata"]["labels"]["teleport.internal/bot-generation"] = json!("3");
                 joiner.target.put("user", &joiner.user(), &user);
                 vec![]
-            },
-            told: &["only once"],
-            ..KEYS
-        },
+            }).of("15").by(Method::Token),
     ];
     rows.iter().for_each(Row::run);
 }
