@@ -19,7 +19,7 @@ use super::status::{self, Telling};
 use crate::diagnostic::{Severity, refused};
 use crate::kube::object::{Key, Object};
 use crate::mapping::errors::Class;
-use crate::mapping::plan::{Kind, Target, Words};
+use crate::mapping::plan::{Kind, OwnedBy, Target, Words};
 use crate::target::gate::Write;
 use crate::target::proof::{Owned, Vacant, mark};
 use crate::translate::secrets::SecretRef;

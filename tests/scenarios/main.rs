@@ -33,6 +33,7 @@ mod ownership;
 mod policies;
 mod process;
 mod records;
+mod pruned;
 mod references;
 mod replicas;
 mod rest;

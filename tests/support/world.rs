@@ -76,8 +76,17 @@ impl World {
 
     /// A world with this auth server, in which no operator runs yet.
     pub fn beside(namespace: &str, teleport: impl Into<Arc<Teleport>>) -> Self {
-        let teleport = teleport.into();
-        let cluster = cluster();
+        Self::on(cluster(), namespace, teleport.into())
+    }
+
+    /// A world on a Kubernetes API of its own, with these definitions.
+    pub fn apart(namespace: &str, definitions: &str) -> Self {
+        let cluster = Arc::new(Kubernetes::start());
+        install(&cluster, definitions);
+        Self::on(cluster, namespace, Teleport::start(LAG).into())
+    }
+
+    fn on(cluster: Arc<Kubernetes>, namespace: &str, teleport: Arc<Teleport>) -> Self {
         cluster.namespace(namespace);
         let target = Control::of(&teleport.path("ready.json"));
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -357,14 +366,22 @@ fn cluster() -> Arc<Kubernetes> {
     let cluster = Kubernetes::shared();
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if *installed != Some(cluster.kubeconfig()) {
-        let made = Command::new(PROGRAM).arg("crds").output().expect("crds runs");
-        assert!(made.status.success(), "crds: {}", String::from_utf8_lossy(&made.stderr));
-        let definitions = String::from_utf8(made.stdout).expect("UTF-8");
-        cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &definitions);
-        cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
+        install(&cluster, &definitions());
         *installed = Some(cluster.kubeconfig());
     }
     cluster
+}
+
+/// The definitions that `crds` prints, as YAML.
+pub fn definitions() -> String {
+    let made = Command::new(PROGRAM).arg("crds").output().expect("crds runs");
+    assert!(made.status.success(), "crds: {}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).expect("UTF-8")
+}
+
+fn install(cluster: &Kubernetes, definitions: &str) {
+    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], definitions);
+    cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
 }
 
 /// An object as kubectl shows it.
