@@ -353,7 +353,8 @@ fn first_cells(table: &str) -> impl Iterator<Item = &str> {
 fn failures(target: &Value) -> BTreeSet<String> {
     let conditions = target["conditions"].as_object().unwrap().values();
     let says = conditions.flat_map(|condition| condition.as_object().unwrap());
-    let failing = says.filter(|(word, _)| !matches!(word.as_str(), "type" | "true" | "none" | "new"));
+    const FALSE: [&str; 4] = ["false", "object-only", "operator-only", "mutation"];
+    let failing = says.filter(|(word, _)| FALSE.contains(&word.as_str()));
     failing.map(|(_, says)| says["reason"].as_str().unwrap().to_owned()).collect()
 }
 
