@@ -1,4 +1,4 @@
-//! Allocator, TLS provider, exit code; nothing else.
+//! TLS provider, exit code; nothing else.
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
