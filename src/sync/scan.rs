@@ -97,13 +97,14 @@ pub(super) async fn scan_resource<C: Cluster, R: Remote>(
     if known.is_empty() {
         return Ok(());
     }
-    let one_by_one = || (known.iter().cloned().collect(), spread);
+    // Of many objects even the keys take room: there is one set of them at a time.
+    let one_by_one = |known: BTreeSet<Key>| (known.into_iter().collect(), spread);
     let (suspects, spread) = if resource.calls.list.is_empty() {
-        one_by_one()
+        one_by_one(known)
     } else {
-        match listed(engine, resource, &kinds, known.clone()).await {
+        match listed(engine, resource, &kinds, known).await {
             // An older server: what can't be read at all says so in its objects, once they are looked at.
-            Err(failure) if failure.class == Class::Unimplemented => one_by_one(),
+            Err(failure) if failure.class == Class::Unimplemented => one_by_one(recorded(engine, &kinds)),
             // What is known to have changed does not wait.
             listed => (listed?, Duration::ZERO),
         }

@@ -30,6 +30,8 @@ pub struct Stored {
 /// One write to the server's store.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Write {
+    /// When, as RFC 3339 has it.
+    pub time: String,
     /// The call that wrote.
     pub method: String,
     /// The resource's kind.

@@ -52,6 +52,24 @@ impl Operator {
         Self { guard, log: log.to_owned(), health, metrics, agent }
     }
 
+    /// The process itself: the guard's child that runs the program.
+    pub fn pid(&self) -> u32 {
+        let program = fs::canonicalize(PROGRAM).expect("the program");
+        let children = format!("/proc/{0}/task/{0}/children", self.guard.id());
+        let began = Instant::now();
+        loop {
+            let children = fs::read_to_string(&children).expect("the guard runs");
+            let mut pids = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+            let runs =
+                |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|runs| runs == program);
+            if let Some(pid) = pids.find(runs) {
+                return pid;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "the guard does not run {PROGRAM}");
+            sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Status and text of a health page; none while nobody listens.
     pub fn health(&self, page: &str) -> Option<(u16, String)> {
         self.page(&self.health, page)

@@ -113,11 +113,27 @@ func (k *kind[M]) listWith(ctx context.Context, verb string) ([]M, error) {
 // page reads at most size resources from the name in token on; the second result is
 // the token of the next page, empty at the end.
 func (k *kind[M]) page(ctx context.Context, size int32, token string) ([]M, string, error) {
-	all, err := k.list(ctx)
-	if err != nil {
+	if k.labelled {
+		all, err := k.list(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		items, next := paginate(all, size, token, k.title)
+		return items, next, nil
+	}
+	if err := k.access.check(ctx, k.rules, types.VerbList, types.VerbRead); err != nil {
 		return nil, "", err
 	}
-	items, next := paginate(all, size, token, k.title)
+	// Only the page is parsed: with many resources the rest would take most of the time.
+	records, next := paginate(k.cache.all(k.name), size, token, func(r record) string { return r.Name })
+	items := make([]M, 0, len(records))
+	for _, r := range records {
+		m, err := k.parse(r)
+		if err != nil {
+			return nil, "", err
+		}
+		items = append(items, m)
+	}
 	return items, next, nil
 }
 

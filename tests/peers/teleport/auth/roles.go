@@ -30,13 +30,15 @@ func (s *authService) GetRole(ctx context.Context, r *proto.GetRoleRequest) (*ty
 }
 
 func (s *authService) ListRoles(ctx context.Context, r *proto.ListRolesRequest) (*proto.ListRolesResponse, error) {
+	if r.Filter == nil {
+		roles, next, err := s.roles.page(ctx, r.Limit, r.StartKey)
+		return &proto.ListRolesResponse{Roles: roles, NextKey: next}, err
+	}
 	all, err := s.roles.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.Filter != nil {
-		all = filtered(all, r.Filter.Match)
-	}
+	all = filtered(all, r.Filter.Match)
 	roles, next := paginate(all, r.Limit, r.StartKey, (*types.RoleV6).GetName)
 	return &proto.ListRolesResponse{Roles: roles, NextKey: next}, nil
 }
