@@ -171,10 +171,17 @@ impl Queue {
         }
         match (state.queued, state.later) {
             (Some(lane), _) => self.lanes[lane as usize].push(key.clone()),
-            (None, None) => {
-                self.objects.remove(key);
-            }
+            (None, None) => self.drop(key),
             (None, Some(_)) => {}
+        }
+    }
+
+    /// An object has no business here any more. After a start, when all objects waited, the table of many goes, too.
+    fn drop(&mut self, key: &Key) {
+        const MANY: usize = 1000;
+        self.objects.remove(key);
+        if self.objects.is_empty() && self.objects.capacity() > MANY {
+            self.objects = HashMap::new();
         }
     }
 
@@ -185,7 +192,7 @@ impl Queue {
             self.later.remove(&later);
         }
         if state.queued.is_none() && state.running.is_none() {
-            self.objects.remove(key);
+            self.drop(key);
         }
     }
 

@@ -1,5 +1,5 @@
 //! The objects that the engine knows: small while they are in sync, with their body only while they wait in the queue.
-use std::collections::{BTreeSet, HashMap, hash_map};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use std::sync::Arc;
@@ -13,20 +13,23 @@ use crate::kube::object::{Key, Object};
 /// What is known of all objects.
 #[derive(Debug, Default)]
 pub struct Store {
-    objects: HashMap<Key, Entry>,
+    /// By name, which most objects have alone: so one table finds them by their key, and those that ask for the same.
+    objects: HashMap<Arc<str>, Vec<Entry>>,
     /// Who refers to a Secret, by namespace and name.
     readers: HashMap<(String, String), BTreeSet<Key>>,
-    /// Who has a name.
-    names: HashMap<Arc<str>, Vec<Key>>,
+    /// Each once, shared by the keys of all its objects.
+    namespaces: HashSet<Arc<str>>,
 }
 
+/// There is one for each object, so every byte counts.
 #[derive(Debug)]
 struct Entry {
-    uid: String,
-    version: String,
+    key: Key,
+    uid: Box<str>,
+    version: Box<str>,
     /// Of everything that a pass looks at; the status is not part of it.
     fingerprint: u64,
-    body: Option<Object>,
+    body: Option<Box<Object>>,
     stake: Stake,
     /// A pass let it go: what its watch still tells of it is of the past.
     gone: bool,
@@ -48,36 +51,36 @@ impl Store {
     /// Takes in an object that a watch gave, and how it asks for its resource.
     pub fn apply(&mut self, key: &Key, object: Object, mut stake: Stake) -> News {
         let fingerprint = fingerprint(&object);
-        let (uid, version) = (object.uid().to_owned(), object.resource_version().to_owned());
-        match self.objects.get_mut(key) {
-            Some(entry) if entry.uid == uid => {
-                if entry.gone || older(&version, &entry.version) {
+        match self.entry_mut(key) {
+            Some(entry) if *entry.uid == *object.uid() => {
+                if entry.gone || older(object.resource_version(), &entry.version) {
                     return News::Same;
                 }
-                entry.version = version;
+                entry.version = object.resource_version().into();
                 // The status of this event may be older than the last write.
                 stake.recorded |= entry.memory.has_written();
                 entry.stake = stake;
                 let changed = entry.fingerprint != fingerprint;
                 entry.fingerprint = fingerprint;
                 if changed || entry.body.is_some() {
-                    entry.body = Some(object);
+                    entry.body = Some(Box::new(object));
                 }
                 if changed { News::Changed } else { News::Same }
             }
             _ => {
                 self.remove(key);
                 let entry = Entry {
-                    uid,
-                    version,
+                    key: Key { namespace: self.shared(&key.namespace), ..key.clone() },
+                    uid: object.uid().into(),
+                    version: object.resource_version().into(),
                     fingerprint,
-                    body: Some(object),
+                    body: Some(Box::new(object)),
                     stake,
                     gone: false,
                     memory: Memory::default(),
                 };
-                self.objects.insert(key.clone(), entry);
-                self.names.entry(key.name.clone()).or_default().push(key.clone());
+                // A vector that grows by itself would begin with room for four.
+                self.objects.entry(key.name.clone()).or_insert_with(|| Vec::with_capacity(1)).push(entry);
                 News::New
             }
         }
@@ -85,29 +88,45 @@ impl Store {
 
     /// Forgets an object.
     pub fn remove(&mut self, key: &Key) {
-        if let Some(entry) = self.objects.remove(key) {
-            self.refer(key, &entry.memory.secrets, &[]);
-            if let hash_map::Entry::Occupied(mut names) = self.names.entry(key.name.clone()) {
-                names.get_mut().retain(|other| other != key);
-                if names.get().is_empty() {
-                    names.remove();
-                }
+        let hash_map::Entry::Occupied(mut named) = self.objects.entry(key.name.clone()) else { return };
+        let Some(index) = named.get().iter().position(|entry| entry.key == *key) else { return };
+        let entry = named.get_mut().remove(index);
+        if named.get().is_empty() {
+            named.remove();
+        }
+        self.refer(key, &entry.memory.secrets, &[]);
+    }
+
+    fn entry(&self, key: &Key) -> Option<&Entry> {
+        self.objects.get(&key.name)?.iter().find(|entry| entry.key == *key)
+    }
+
+    fn entry_mut(&mut self, key: &Key) -> Option<&mut Entry> {
+        self.objects.get_mut(&key.name)?.iter_mut().find(|entry| entry.key == *key)
+    }
+
+    fn shared(&mut self, namespace: &Arc<str>) -> Arc<str> {
+        match self.namespaces.get(namespace) {
+            Some(shared) => shared.clone(),
+            None => {
+                self.namespaces.insert(namespace.clone());
+                namespace.clone()
             }
         }
     }
 
     /// The uid, the body, if it is held, and what is remembered; none where the object is not known.
     pub fn take(&mut self, key: &Key) -> Option<(String, Option<Object>, Memory)> {
-        let entry = self.objects.get_mut(key)?;
-        Some((entry.uid.clone(), entry.body.take(), entry.memory.clone()))
+        let entry = self.entry_mut(key)?;
+        Some((entry.uid.to_string(), entry.body.take().map(|body| *body), entry.memory.clone()))
     }
 
     /// What a pass left: what is remembered, and the object as the pass acted on it. Nothing, where another object has
     /// taken the name while the pass ran: that one starts from nothing.
     pub fn put(&mut self, key: &Key, uid: &str, memory: Memory, object: Option<&Object>) {
-        let Some(entry) = self.objects.get_mut(key).filter(|entry| entry.uid == uid) else { return };
+        let Some(entry) = self.entry_mut(key).filter(|entry| *entry.uid == *uid) else { return };
         if let Some(object) = object.filter(|object| !older(object.resource_version(), &entry.version)) {
-            entry.version = object.resource_version().to_owned();
+            entry.version = object.resource_version().into();
             entry.fingerprint = fingerprint(object);
             entry.body = None;
         }
@@ -119,7 +138,7 @@ impl Store {
 
     /// A pass let this very object go. It is forgotten when its watch says so too.
     pub fn bury(&mut self, key: &Key, uid: &str) {
-        if let Some(entry) = self.objects.get_mut(key).filter(|entry| entry.uid == uid) {
+        if let Some(entry) = self.entry_mut(key).filter(|entry| *entry.uid == *uid) {
             entry.gone = true;
             entry.body = None;
         }
@@ -129,7 +148,7 @@ impl Store {
     pub fn readers(&self, namespace: &str, name: &str, version: &str) -> Vec<Key> {
         let readers = self.readers.get(&(namespace.to_owned(), name.to_owned()));
         let unseen = |key: &&Key| {
-            let entry = self.objects.get(*key);
+            let entry = self.entry(key);
             entry.is_some_and(|e| {
                 e.memory.secrets.iter().any(|(secret, seen)| secret == name && seen != version)
             })
@@ -144,12 +163,12 @@ impl Store {
 
     /// What is remembered of an object.
     pub fn memory(&self, key: &Key) -> Option<&Memory> {
-        self.objects.get(key).map(|entry| &entry.memory)
+        self.entry(key).map(|entry| &entry.memory)
     }
 
     /// What tells an object from others of its name.
     pub fn uid(&self, key: &Key) -> Option<&str> {
-        self.objects.get(key).map(|entry| entry.uid.as_str())
+        self.entry(key).map(|entry| &*entry.uid)
     }
 
     /// Failed passes of an object in a row.
@@ -159,55 +178,59 @@ impl Store {
 
     /// How an object asks for its resource; none where it is not known, or was let go.
     pub fn stake(&self, key: &Key) -> Option<&Stake> {
-        self.objects.get(key).filter(|entry| !entry.gone).map(|entry| &entry.stake)
+        self.entry(key).filter(|entry| !entry.gone).map(|entry| &entry.stake)
     }
 
     /// Another stake of an object that is known.
     pub fn restake(&mut self, key: &Key, stake: Stake) {
-        if let Some(entry) = self.objects.get_mut(key) {
+        if let Some(entry) = self.entry_mut(key) {
             entry.stake = stake;
         }
     }
 
     /// Others of the same name, of one of these kinds.
     pub fn namesakes<'a>(&'a self, key: &'a Key, kinds: &'a [Arc<str>]) -> impl Iterator<Item = &'a Key> {
-        let named = self.names.get(&key.name).into_iter().flatten();
-        named.filter(move |other| *other != key && kinds.contains(&other.kind))
+        self.namesaking(key, kinds).map(|entry| &entry.key)
+    }
+
+    fn namesaking<'a>(&'a self, key: &'a Key, kinds: &'a [Arc<str>]) -> impl Iterator<Item = &'a Entry> {
+        let named = self.objects.get(&key.name).into_iter().flatten();
+        named.filter(move |other| other.key != *key && kinds.contains(&other.key.kind))
     }
 
     /// The others that ask for an object's resource, which is of these kinds.
     pub fn rivals(&self, key: &Key, kinds: &[Arc<str>]) -> Rivals {
-        let Some(entry) = self.objects.get(key) else { return Rivals::default() };
-        let others = self.namesakes(key, kinds).filter_map(|key| Some((key, self.objects.get(key)?)));
-        let others = others.filter(|(_, other)| !other.gone);
-        rivals(&entry.uid, &entry.stake, others.map(|(key, other)| (key, &*other.uid, &other.stake)))
+        let Some(entry) = self.entry(key) else { return Rivals::default() };
+        let others = self.namesaking(key, kinds).filter(|other| !other.gone);
+        rivals(&entry.uid, &entry.stake, others.map(|other| (&other.key, &*other.uid, &other.stake)))
     }
 
     /// Changes what is remembered of an object.
     pub fn remember(&mut self, key: &Key, change: impl FnOnce(&mut Memory)) {
-        if let Some(entry) = self.objects.get_mut(key) {
+        if let Some(entry) = self.entry_mut(key) {
             change(&mut entry.memory);
         }
     }
 
     /// Who is of this kind and name, in whatever namespace, and what is remembered of them.
     pub fn named<'a>(&'a self, kind: &'a str, name: &'a str) -> impl Iterator<Item = (&'a Key, &'a Memory)> {
-        let keys = self.names.get(name).into_iter().flatten().filter(move |key| &*key.kind == kind);
-        let held = |key| self.objects.get(key).filter(|entry| !entry.gone);
-        keys.filter_map(move |key| Some((key, &held(key)?.memory)))
+        let named = self.objects.get(name).into_iter().flatten();
+        let held = named.filter(move |entry| &*entry.key.kind == kind && !entry.gone);
+        held.map(|entry| (&entry.key, &entry.memory))
     }
 
     /// Keys of all objects of a kind, in a namespace where one is given.
     pub fn keys<'a>(&'a self, kind: &'a str, namespace: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
         let here = move |key: &&Key| &*key.kind == kind && namespace.is_none_or(|ns| &*key.namespace == ns);
-        self.objects.keys().filter(here)
+        self.objects.values().flatten().map(|entry| &entry.key).filter(here)
     }
 
     /// How many objects of each kind are in step, as far as was seen last and nothing speaks against it, and how many there
     /// are in all.
     pub fn counts(&self, stands_well: impl Fn(&Key) -> bool) -> HashMap<Arc<str>, (usize, usize)> {
         let mut counts: HashMap<Arc<str>, (usize, usize)> = HashMap::new();
-        for (key, entry) in &self.objects {
+        for entry in self.objects.values().flatten() {
+            let key = &entry.key;
             let (ready, all) = counts.entry(key.kind.clone()).or_default();
             let memory = &entry.memory;
             let in_step = memory.record.is_some() && memory.failures == 0 && !memory.suspect;
