@@ -1,4 +1,4 @@
-//! TLS provider, exit code; nothing else.
+//! Allocator, TLS provider, exit code; nothing else.
 use std::process::ExitCode;
 
 use tikv_jemalloc_ctl::{Access as _, AsName as _};
