@@ -17,7 +17,7 @@ use tower::service_fn;
 use super::store::{Names, Store};
 use super::wire::{self, Asked};
 use crate::mapping::errors::{Class, Operation};
-use crate::mapping::plan::{Call, Resource, Target};
+use crate::mapping::plan::{Call, Constant, Resource, Target};
 use crate::target::codec::DynamicCodec;
 
 /// What the features call gives as the cluster's name.
@@ -150,14 +150,26 @@ impl Sandbox {
             wire::features(&self.target.features, &mut answer, CLUSTER);
             return Ok(answer);
         }
-        let meant = method.uses.iter().find_map(|found| {
-            let asked = wire::read(&found.resource, &found.call, request)?;
-            Some((found, asked))
-        });
+        let uses = method.uses.iter();
+        let read = uses.filter_map(|found| Some((found, wire::read(&found.resource, &found.call, request)?)));
+        // One call may write resources of several mappings, which are told apart by what is sent.
+        let (fits, others): (Vec<_>, Vec<_>) = read.partition(|(found, asked)| self.is_of(found, asked));
+        let meant = fits.into_iter().chain(others).next();
         let (found, asked) = meant.ok_or_else(|| {
             Status::invalid_argument("no mapping makes a request of this method with such constants")
         })?;
         Doing { target: &self.target, store: &mut state.store, found }.perform(asked)
+    }
+
+    /// Whether what is sent has the constants of a kind of this resource.
+    fn is_of(&self, found: &Use, asked: &Asked) -> bool {
+        let Some(sent) = &asked.resource else { return true };
+        let kinds = self.target.kinds.iter().filter(|kind| Arc::ptr_eq(&kind.resource, &found.resource));
+        let is_there = |constant: &Constant| {
+            let field = constant.field.as_ref().filter(|_| constant.json != "version");
+            field.is_none_or(|field| field.text(sent) == constant.value)
+        };
+        kinds.into_iter().any(|kind| kind.constants.iter().all(is_there))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
