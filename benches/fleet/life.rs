@@ -1,4 +1,5 @@
 //! The life of a fleet of one size, from the first role to the last: on servers of its own, measured all along.
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -29,14 +30,25 @@ pub fn live(size: usize, table: &mut Table) -> Value {
     eprintln!("a fleet of {size}:");
     let mut world = World::without_operator("fleet");
     world.allow_all_kinds();
+    let lived = catch_unwind(AssertUnwindSafe(|| stages(size, &mut world, table)));
+    lived.unwrap_or_else(|why| {
+        // Its folder goes with the world.
+        let log = world.log();
+        let lines: Vec<_> = log.lines().collect();
+        eprintln!("the operator said last:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        resume_unwind(why)
+    })
+}
+
+fn stages(size: usize, world: &mut World, table: &mut Table) -> Value {
     let api = Api::new(&world.admin(), world.namespace());
     world.run(&USUAL);
-    made(size, &mut world, &api, table);
+    made(size, world, &api, table);
     let role = api.get(&name(0));
-    scanned(size, &mut world, &api, table);
-    restarted(size, &mut world, table);
-    changed(size, &world, &api, table);
-    deleted(size, &mut world, &api, table);
+    scanned(size, world, &api, table);
+    restarted(size, world, table);
+    changed(size, world, &api, table);
+    deleted(size, world, &api, table);
     role
 }
 
