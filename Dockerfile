@@ -14,8 +14,10 @@ COPY examples examples
 COPY mappings mappings
 COPY proto proto
 COPY src src
+# On arm64 a kernel may have pages of 64 KiB, which the allocator has to know when it is built.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,id=target-${TARGETARCH} \
+    if [ "$TARGETARCH" = arm64 ]; then export JEMALLOC_SYS_WITH_LG_PAGE=16; fi; \
     cargo build --release --locked --bin teleport-operator \
     && install -m 0755 target/release/teleport-operator /teleport-operator
 
