@@ -139,7 +139,7 @@ fn die_at_each_call(seed: u64, done: bool) {
     for call in 1.. {
         let cut = Some(Cut { call, done });
         let story = Story {
-            length: 15,
+            length: 25,
             replicas: 1,
             meddling: seed > 0,
             trouble: false,
