@@ -61,7 +61,8 @@ impl Control {
 
     fn read(what: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {
         let mut answer = answer.unwrap_or_else(|error| panic!("{what}: {error}"));
-        let text = answer.body_mut().read_to_string().expect("a body");
+        // A dump of ten thousand roles is larger than what is read unless told.
+        let text = answer.body_mut().with_config().limit(1 << 30).read_to_string().expect("a body");
         assert!(answer.status().is_success(), "{what}: {text}");
         serde_json::from_str(&text).expect("JSON")
     }
