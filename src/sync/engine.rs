@@ -362,9 +362,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let state = self.state();
         let well = |key: &Key| !state.standing.contains_key(key);
         let (queue, store) = (state.queue.counts(), state.store.counts(well));
-        let stands = |kind: &Arc<str>, standing: Standing| {
-            state.standing.iter().filter(|(key, found)| key.kind == *kind && **found == standing).count()
-        };
+        let mut standing: HashMap<(&str, Standing), usize> = HashMap::new();
+        for (key, found) in &state.standing {
+            *standing.entry((&*key.kind, *found)).or_default() += 1;
+        }
+        let stands = |kind: &str, found| standing.get(&(kind, found)).copied().unwrap_or_default();
         let of = |kind: &Arc<str>| {
             let (ready, objects) = store.get(kind).copied().unwrap_or_default();
             let watches = |watches: &HashSet<(Arc<str>, Option<String>)>| {

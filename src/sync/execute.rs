@@ -95,7 +95,7 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
 
 fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known {
     let (words, policy) = (&pass.target.words, &pass.policy);
-    let resource = &pass.kind.resource;
+    let (resource, status) = (&pass.kind.resource, object.status());
     // Another object could not make it its own, or not change it: it is made anew for that one.
     let takes_over = resource.owned_by != OwnedBy::Record && !resource.immutable;
     let facts = Facts {
@@ -109,8 +109,8 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         drift: policy.drift,
         adopt: policy.adopt,
         record: memory.record.clone(),
-        synced: status::is_synced(&object.status(), words),
-        settled: memory.record.is_none() && status::is_settled(&object.status(), object.generation()),
+        synced: status::is_synced(&status, words),
+        settled: memory.record.is_none() && status::is_settled(&status, object.generation()),
         suspect: memory.suspect,
         misnamed: resource.singleton.as_ref().is_some_and(|only| only != object.name()),
         owned_by: resource.owned_by,
