@@ -15,7 +15,7 @@ use teleport_operator::sync::store::{News, Store};
 
 /// An object whose desired state is as recorded: the pass that is run for every object after a restart.
 fn in_sync() -> Known {
-    let record = Record { desired: "1:d".to_owned(), live: "1:l".to_owned(), revision: "r".to_owned() };
+    let record = Record { desired: "1:d".into(), live: "1:l".into(), revision: "r".into() };
     let object = Facts { finalized: true, exclusive_create: true, record: Some(record), ..Facts::default() };
     Known {
         object,

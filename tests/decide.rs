@@ -716,11 +716,11 @@ fn to_observe_what_we_wrote_does_not_lose_it() {
         ));
         record
     };
-    assert_eq!(observed(OwnedBy::Record, record("old")).desired, "^new");
-    assert_eq!(observed(OwnedBy::Record, record("^old")).desired, "^new");
-    assert_eq!(observed(OwnedBy::Record, record("~old")).desired, "~new");
-    assert_eq!(observed(OwnedBy::Record, None).desired, "~new");
-    assert_eq!(observed(OwnedBy::Mark, record("old")).desired, "~new", "its mark tells");
+    assert_eq!(&*observed(OwnedBy::Record, record("old")).desired, "^new");
+    assert_eq!(&*observed(OwnedBy::Record, record("^old")).desired, "^new");
+    assert_eq!(&*observed(OwnedBy::Record, record("~old")).desired, "~new");
+    assert_eq!(&*observed(OwnedBy::Record, None).desired, "~new");
+    assert_eq!(&*observed(OwnedBy::Mark, record("old")).desired, "~new", "its mark tells");
 }
 
 fn deleting(live: Live) -> Known {
@@ -769,8 +769,13 @@ fn answers() -> impl Strategy<Value = Answers> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let record = prop::option::of(("[~=^]?(old|new)", "live|", "r[1-3]|"))
-        .prop_map(|record| record.map(|(desired, live, revision)| Record { desired, live, revision }));
+    let record = prop::option::of(("[~=^]?(old|new)", "live|", "r[1-3]|")).prop_map(|record| {
+        record.map(|(desired, live, revision)| Record {
+            desired: desired.into(),
+            live: live.into(),
+            revision: revision.into(),
+        })
+    });
     let scopes = [Scope::Neither, Scope::Same, Scope::ObjectOnly, Scope::OperatorOnly, other()];
     let scope = prop::sample::select(scopes.to_vec());
     let times = prop::option::of((0..LOOP * 2, any::<bool>()));

@@ -95,7 +95,11 @@ async fn fill(target: &Arc<Target>, address: &str, size: usize) -> Vec<Record> {
                 gate.write(kind, &name(index), &[], write).await.expect("it is made").expect("it is shown");
             let revision =
                 kind.resource.metadata.revision.as_ref().map(|path| path.text(&live)).unwrap_or_default();
-            Record { desired: hash, live: compare::hash(&kind.resource, &live), revision }
+            Record {
+                desired: hash.into(),
+                live: compare::hash(&kind.resource, &live).into(),
+                revision: revision.into(),
+            }
         }
     };
     stream::iter(0..size).map(make).buffered(PARALLEL).collect().await

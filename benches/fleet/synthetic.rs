@@ -100,7 +100,7 @@ impl Synthetic {
         let Record { desired, live, revision } = &self.records[index];
         let version = (index + 1).to_string();
         let uid = format!("00000000-0000-4000-8000-{index:012}");
-        let fills = [&name(index), &uid, &version, desired, live, revision];
+        let fills: [&str; 6] = [&name(index), &uid, &version, desired, live, revision];
         let filled = PLACES
             .iter()
             .zip(fills)

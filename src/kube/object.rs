@@ -1,13 +1,17 @@
 //! A Kubernetes object of any kind, held small: pruned metadata, and the rest as JSON text until somebody needs it.
 //! A tree of JSON values takes about ten times the memory of its text (measured), so none is ever kept.
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, ListParams, ObjectMeta},
     core::DynamicResourceScope,
 };
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::{call::call, errors::Error};
@@ -106,6 +110,14 @@ impl Object {
         self.meta.annotations.as_ref()?.get(name).map(String::as_str)
     }
 
+    /// Whether people asked for the same with another reading of it: finalizers and status, which are not theirs, aside.
+    pub fn asks_as(&self, other: &Self) -> bool {
+        let asked = |object: &Self| (object.uid().to_owned(), object.generation(), object.is_deleting());
+        asked(self) == asked(other)
+            && self.meta.labels == other.meta.labels
+            && self.meta.annotations == other.meta.annotations
+    }
+
     /// The whole manifest but its status: apiVersion, kind, metadata (pruned), spec and whatever else stands at the root.
     pub fn json(&self) -> Value {
         let mut manifest = parse(&self.body);
@@ -134,32 +146,72 @@ impl fmt::Debug for Object {
 /// Reads through a tree of values, not `RawValue`: raw text can't be had where a watch event gives `object` before `type`.
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut roots = Map::<String, Value>::deserialize(deserializer)?;
-        let meta = roots.remove("metadata").unwrap_or_else(|| Value::Object(Map::new()));
-        let meta: ObjectMeta = serde_json::from_value(meta).map_err(D::Error::custom)?;
-        let status = roots.remove("status").unwrap_or_default();
-        let print = |value: &Value| value.to_string().into_boxed_str();
-        Ok(Self { meta: Box::new(prune(meta)), body: print(&Value::Object(roots)), status: print(&status) })
+        deserializer.deserialize_map(Roots)
     }
 }
 
-fn prune(meta: ObjectMeta) -> ObjectMeta {
-    let mut annotations = meta.annotations;
-    if let Some(annotations) = &mut annotations {
-        annotations.remove(LAST_APPLIED);
+struct Roots;
+
+impl<'de> Visitor<'de> for Roots {
+    type Value = Object;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a Kubernetes object")
     }
-    ObjectMeta {
-        annotations: annotations.filter(|annotations| !annotations.is_empty()),
-        name: meta.name,
-        namespace: meta.namespace,
-        uid: meta.uid,
-        resource_version: meta.resource_version,
-        generation: meta.generation,
-        creation_timestamp: meta.creation_timestamp,
-        deletion_timestamp: meta.deletion_timestamp,
-        finalizers: meta.finalizers,
-        labels: meta.labels,
-        ..ObjectMeta::default()
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let (mut metadata, mut status, mut body) = (Metadata::default(), Value::Null, Map::new());
+        while let Some(root) = map.next_key::<String>()? {
+            match root.as_str() {
+                "metadata" => metadata = map.next_value()?,
+                "status" => status = map.next_value()?,
+                _ => drop(body.insert(root, map.next_value()?)),
+            }
+        }
+        let print = |value: &Value| value.to_string().into_boxed_str();
+        Ok(Object {
+            meta: Box::new(metadata.into()),
+            body: print(&Value::Object(body)),
+            status: print(&status),
+        })
+    }
+}
+
+/// What is read of an object's metadata: managed fields, which are half of many an object, are passed over unseen.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata {
+    annotations: Option<BTreeMap<String, String>>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
+    finalizers: Option<Vec<String>>,
+    generation: Option<i64>,
+    labels: Option<BTreeMap<String, String>>,
+    name: Option<String>,
+    namespace: Option<String>,
+    resource_version: Option<String>,
+    uid: Option<String>,
+}
+
+impl From<Metadata> for ObjectMeta {
+    fn from(read: Metadata) -> Self {
+        let mut annotations = read.annotations;
+        if let Some(annotations) = &mut annotations {
+            annotations.remove(LAST_APPLIED);
+        }
+        Self {
+            annotations: annotations.filter(|annotations| !annotations.is_empty()),
+            creation_timestamp: read.creation_timestamp,
+            deletion_timestamp: read.deletion_timestamp,
+            finalizers: read.finalizers,
+            generation: read.generation,
+            labels: read.labels,
+            name: read.name,
+            namespace: read.namespace,
+            resource_version: read.resource_version,
+            uid: read.uid,
+            ..Self::default()
+        }
     }
 }
 

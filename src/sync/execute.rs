@@ -74,13 +74,13 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
         let status = object.status();
         memory.record = status::record(&status);
         memory.suspect |= !status::is_current(&status, object.generation());
-        memory.handled = status::request(&status).map(Into::into);
+        memory.set_handled(status::request(&status));
     }
     let like = like(pass.target, pass.kind, &object);
     // What was left as it was may not be left so any more, and somebody may have asked for a look.
     let requested = pass.policy.requested.as_deref();
-    memory.suspect |=
-        memory.left.take().is_some() || requested.is_some() && requested != memory.handled.as_deref();
+    memory.suspect |= memory.left().is_some() || requested.is_some() && requested != memory.handled();
+    memory.set_left(None);
     let known = known(pass, &object, memory);
     let (held, desired, refs, live) = (pass.fresh, None, Vec::new(), None);
     let mut run = Run { pass, object, held, memory, known, like, desired, refs, blind: false, live };
@@ -197,6 +197,8 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
 
     async fn add_finalizer(&mut self) -> Option<Ended> {
         match self.pass.cluster.add_finalizer(self.pass.kind, &self.object).await {
+            // Somebody edited it meanwhile: this pass knows nothing of that.
+            Ok(Patched::Done(object)) if !object.asks_as(&self.object) => Some(Ended::Stale),
             Ok(Patched::Done(object)) => {
                 self.object = *object;
                 self.known.object.finalized = true;
@@ -249,7 +251,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             return None;
         }
         if made.secrets.is_empty() {
-            self.memory.secrets.clear();
+            self.memory.secrets = Box::default();
             self.known.secrets = Secrets::Ready;
         }
         let mut hash = compare::hash(&self.pass.kind.resource, &made.message);
@@ -265,17 +267,17 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
 
     /// Reads all, so that what is missing is said at once; the versions that were read become part of desired.
     async fn read_secrets(&mut self) -> Option<Ended> {
-        let (mut values, mut missing) = (Vec::new(), Vec::new());
-        self.memory.secrets.clear();
+        let (mut values, mut missing, mut versions) = (Vec::new(), Vec::new(), Vec::new());
         for reference in &self.refs {
             let read = self.pass.cluster.secret(&self.object, &reference.name, &reference.key).await;
             let version = read.as_ref().map(|found| found.version.clone()).unwrap_or_default();
-            self.memory.secrets.push((reference.name.clone(), version));
+            versions.push((reference.name.clone(), version));
             match read {
                 Ok(SecretValue { value, .. }) => values.push((reference.clone(), value)),
                 Err(why) => missing.push(why),
             }
         }
+        self.memory.secrets = versions.into();
         if !missing.is_empty() {
             self.known.secrets = Secrets::Missing(missing.join("; "));
             return None;
@@ -320,7 +322,6 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
     fn found(&self, live: &DynamicMessage) -> Found {
         let resource = &self.pass.kind.resource;
         let revision = resource.metadata.revision.as_ref().map(|path| path.text(live)).unwrap_or_default();
-        let replaced = self.memory.replaced.as_ref().filter(|_| self.memory.wrote_lately());
         let ownership = &self.pass.target.ownership;
         let (owned, hash) = (self.proof(live).is_some(), compare::hash(resource, live));
         let desired = self.desired.as_ref();
@@ -330,7 +331,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         Found {
             owned,
             other_kind: self.other_kind(live),
-            stale: replaced.is_some_and(|(_, revisions)| revisions.contains(&revision)),
+            stale: self.memory.has_replaced(&revision),
             changed_if_ours: match owned {
                 true => changed.clone(),
                 false => differences(&mark(ownership, resource, live)),
@@ -458,17 +459,17 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         let revision = |message| resource.metadata.revision.as_ref().map(|path| path.text(message));
         Record {
             desired: match &self.known.desired {
-                Desired::Hash(hash) => hash.clone(),
-                Desired::Unknown | Desired::Refused(_) => String::new(),
+                Desired::Hash(hash) => hash.as_str().into(),
+                Desired::Unknown | Desired::Refused(_) => Box::default(),
             },
-            live: answer.map(|live| compare::hash(resource, live)).unwrap_or_default(),
-            revision: answer.and_then(revision).unwrap_or_default(),
+            live: answer.map(|live| compare::hash(resource, live).into()).unwrap_or_default(),
+            revision: answer.and_then(revision).map(Into::into).unwrap_or_default(),
         }
     }
 
     fn remember(&mut self, record: &Record) {
         let replaced = match &self.known.live {
-            Live::Found(found) if found.revision != record.revision => Some(found.revision.clone()),
+            Live::Found(found) if *found.revision != *record.revision => Some(found.revision.clone()),
             _ => None,
         };
         self.memory.wrote(replaced.filter(|revision| !revision.is_empty()));
@@ -523,12 +524,13 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
             };
             // What is older than our own write will be gone soon.
             let stale = matches!(&self.known.live, Live::Found(found) if found.stale);
-            self.memory.left = (!stale && !record.is_some_and(as_recorded)).then_some(left);
+            let left = (!stale && !record.is_some_and(as_recorded)).then_some(left);
+            self.memory.set_left(left);
         }
         // The record is of the last success. Whether it still holds, only live can tell.
         self.memory.suspect |= matches!(finish.outcome, Outcome::Failed(_));
         if !finish.says.is_empty() {
-            self.memory.handled = self.pass.policy.requested.as_deref().map(Into::into);
+            self.memory.set_handled(self.pass.policy.requested.as_deref());
         }
     }
 }

@@ -129,7 +129,7 @@ fn recorded<C: Cluster, R: Remote>(engine: &Engine<C, R>, kinds: &[&Kind]) -> BT
 
 /// What we wrote lately may not be in the list yet.
 fn checkable(memory: &Memory) -> bool {
-    (memory.record.is_some() || memory.left.is_some()) && !memory.wrote_lately()
+    (memory.record.is_some() || memory.left().is_some()) && !memory.wrote_lately()
 }
 
 /// Lists the resource; those of the known objects that are not as recorded, or not there.
@@ -160,7 +160,7 @@ async fn listed<C: Cluster, R: Remote>(
     engine.remote().list(resource, &mut each).await?;
     // Some are left absent: that they are is no news.
     let is_news = |key: &Key| {
-        engine.with_store(|store| store.memory(key).is_some_and(|memory| memory.left.as_deref() != Some("")))
+        engine.with_store(|store| store.memory(key).is_some_and(|memory| memory.left() != Some("")))
     };
     suspects.extend(missing.into_iter().filter(is_news));
     Ok(suspects)

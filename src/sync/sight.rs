@@ -46,7 +46,7 @@ impl Sight {
     pub fn is_known(&self, memory: &Memory) -> bool {
         match self {
             Self::Live { revision, hash } => memory.knows(revision, hash),
-            Self::Gone => memory.left.as_deref() == Some(""),
+            Self::Gone => memory.left() == Some(""),
             Self::Other => false,
         }
     }
@@ -72,8 +72,8 @@ impl Sight {
 
 /// Whether live is as the record has it. Same revision: nobody wrote. Same hash: what somebody wrote does not concern us.
 pub fn is_recorded(record: &Record, revision: &str, hash: &str) -> bool {
-    let untouched = !record.revision.is_empty() && record.revision == revision;
-    untouched || (!record.live.is_empty() && record.live == hash)
+    let untouched = !record.revision.is_empty() && *record.revision == *revision;
+    untouched || (!record.live.is_empty() && *record.live == *hash)
 }
 
 #[cfg(test)]
@@ -87,14 +87,15 @@ mod tests {
     }
 
     fn record(revision: &str, hash: &str) -> Option<Record> {
-        Some(Record { desired: "d".to_owned(), live: hash.to_owned(), revision: revision.to_owned() })
+        Some(Record { desired: "d".into(), live: hash.into(), revision: revision.into() })
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_what_is_neither_recorded_nor_replaced_is_looked_at() {
         let now = Instant::now();
         tokio::time::advance(Duration::from_secs(1)).await;
-        let lately = |revisions: &[&str]| Some((now, revisions.iter().map(|r| (*r).to_owned()).collect()));
+        let lately =
+            |revisions: &[&str]| Some(Box::new((now, revisions.iter().map(|r| (*r).to_owned()).collect())));
         let later = Verdict::LookAt(now + Duration::from_secs(5));
         for (sight, record, replaced, verdict) in [
             (live("2", "b"), record("2", "a"), None, Verdict::Known),
@@ -114,7 +115,8 @@ mod tests {
             (Sight::Gone, record("2", "a"), lately(&[]), Verdict::Look),
             (Sight::Other, record("2", "a"), None, Verdict::Look),
         ] {
-            let memory = Memory { record, replaced, ..Memory::default() };
+            let mut memory = Memory::default();
+            (memory.record, memory.replaced) = (record, replaced);
             assert_eq!(sight.judge(&memory), verdict, "{sight:?} {memory:?}");
         }
     }

@@ -134,12 +134,27 @@ impl State {
         }
         self.store.remember(&key, |memory| {
             memory.failures = 0;
-            memory.repeated = None;
+            memory.forget_repeated();
         });
         self.early.remove(&key);
         self.unreachable.remove(&key);
         self.slow.remove(&key);
-        self.queue.push(key, lane, Instant::now());
+        // While its pass runs this may be what the pass itself wrote: see [`State::over`].
+        if !self.queue.is_running(&key) {
+            self.queue.push(key, lane, Instant::now());
+        }
+    }
+
+    /// A pass is over. An object that a watch gave meanwhile, and that is newer than what the pass acted on, has its turn.
+    pub fn over(&mut self, key: &Key) {
+        self.reading.remove(key);
+        self.queue.done(key);
+        if self.store.has_body(key) {
+            self.queue.push(key.clone(), Lane::Edit, Instant::now());
+        }
+        if let Some(sight) = self.seen.remove(key) {
+            self.sighted(key.clone(), &sight);
+        }
     }
 
     /// Where an object does not ask for its resource as before, others may that ask for the same: they have their turn.

@@ -24,7 +24,7 @@ pub const OURS: [&str; 4] = [GENERATION, POLICY, RECORD, REQUEST];
 
 /// The record in a status, if there is one.
 pub fn record(status: &Value) -> Option<Record> {
-    let text = |name: &str| status[RECORD][name].as_str().map(str::to_owned);
+    let text = |name: &str| status[RECORD][name].as_str().map(Into::into);
     Some(Record {
         desired: text("desired")?,
         live: text("live").unwrap_or_default(),

@@ -26,7 +26,8 @@ pub struct Store {
 struct Entry {
     key: Key,
     uid: Box<str>,
-    version: Box<str>,
+    /// Kubernetes' resource version, where it is a number (it is, at every API server known); else 0.
+    version: u64,
     /// Of everything that a pass looks at; the status is not part of it.
     fingerprint: u64,
     body: Option<Box<Object>>,
@@ -53,10 +54,10 @@ impl Store {
         let fingerprint = fingerprint(&object);
         match self.entry_mut(key) {
             Some(entry) if *entry.uid == *object.uid() => {
-                if entry.gone || older(object.resource_version(), &entry.version) {
+                if entry.gone || is_older(version(&object), entry.version) {
                     return News::Same;
                 }
-                entry.version = object.resource_version().into();
+                entry.version = version(&object);
                 // The status of this event may be older than the last write.
                 stake.recorded |= entry.memory.has_written();
                 entry.stake = stake;
@@ -72,7 +73,7 @@ impl Store {
                 let entry = Entry {
                     key: Key { namespace: self.shared(&key.namespace), ..key.clone() },
                     uid: object.uid().into(),
-                    version: object.resource_version().into(),
+                    version: version(&object),
                     fingerprint,
                     body: Some(Box::new(object)),
                     stake,
@@ -121,12 +122,17 @@ impl Store {
         Some((entry.uid.to_string(), entry.body.take().map(|body| *body), entry.memory.clone()))
     }
 
+    /// Whether an object waits with its body: while its pass runs, whether a watch gave it since the pass took it.
+    pub fn has_body(&self, key: &Key) -> bool {
+        self.entry(key).is_some_and(|entry| entry.body.is_some())
+    }
+
     /// What a pass left: what is remembered, and the object as the pass acted on it. Nothing, where another object has
     /// taken the name while the pass ran: that one starts from nothing.
     pub fn put(&mut self, key: &Key, uid: &str, memory: Memory, object: Option<&Object>) {
         let Some(entry) = self.entry_mut(key).filter(|entry| *entry.uid == *uid) else { return };
-        if let Some(object) = object.filter(|object| !older(object.resource_version(), &entry.version)) {
-            entry.version = object.resource_version().into();
+        if let Some(object) = object.filter(|object| !is_older(version(object), entry.version)) {
+            entry.version = version(object);
             entry.fingerprint = fingerprint(object);
             entry.body = None;
         }
@@ -256,9 +262,12 @@ impl Store {
     }
 }
 
-/// Kubernetes' resource versions can be compared as numbers where both are (they are, at every API server known).
-fn older(version: &str, than: &str) -> bool {
-    matches!((version.parse::<u64>(), than.parse::<u64>()), (Ok(version), Ok(than)) if version < than)
+fn version(object: &Object) -> u64 {
+    object.resource_version().parse().unwrap_or_default()
+}
+
+fn is_older(version: u64, than: u64) -> bool {
+    version != 0 && version < than
 }
 
 /// Of generation, labels, annotations, finalizers and whether it is being deleted: what the official operator's event

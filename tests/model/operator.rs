@@ -79,9 +79,9 @@ fn hash(value: u8, ours: bool) -> String {
 
 fn record(record: Record) -> decide::Record {
     decide::Record {
-        desired: text(record.asked),
-        live: record.live.map(|live| hash(live.value, true)).unwrap_or_default(),
-        revision: record.live.map(|live| text(live.revision)).unwrap_or_default(),
+        desired: text(record.asked).into(),
+        live: record.live.map(|live| hash(live.value, true).into()).unwrap_or_default(),
+        revision: record.live.map(|live| text(live.revision).into()).unwrap_or_default(),
     }
 }
 

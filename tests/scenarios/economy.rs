@@ -12,9 +12,10 @@ use crate::world::World;
 const WHILE: Duration = Duration::from_secs(3);
 
 /// Applies an object and waits until it is in sync and stays quiet; gives the writes to Kubernetes and the calls of the
-/// target that it took.
+/// target that it took. Its watch gave all that there was to know of it: it is not read.
 fn cost(world: &World, object: &Value) -> (Vec<Entry>, BTreeMap<String, u64>) {
     let (written, called) = (world.kubernetes_writes(), world.target.calls());
+    let read = world.kubernetes_reads();
     world.apply_all([object]);
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
     let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
@@ -23,6 +24,7 @@ fn cost(world: &World, object: &Value) -> (Vec<Entry>, BTreeMap<String, u64>) {
     world.stays("nothing more is done", WHILE, || {
         world.kubernetes_writes() == writes && world.target.calls() == calls
     });
+    assert_eq!(world.kubernetes_reads(), read);
     let mut more = BTreeMap::new();
     for (method, count) in calls {
         let count = count - called.get(&method).copied().unwrap_or_default();

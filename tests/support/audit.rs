@@ -1,16 +1,16 @@
-//! Who wrote what to the Kubernetes API, from its audit log. Reads only.
+//! Who wrote what to the Kubernetes API, and read which objects, from its audit log. Changes nothing.
 use std::fs;
 
 use serde_json::Value;
 
 use crate::kubernetes::{AUDIT_LOG, Kubernetes};
 
-/// A write that the API server answered.
+/// A request that the API server answered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// As in `patch`.
     pub verb: String,
-    /// The plural of what was written, with the subresource: `pods/status`.
+    /// The plural of what it was about, with the subresource: `pods/status`.
     pub resource: String,
     /// The object's name; empty where the server chose one.
     pub name: String,
@@ -18,8 +18,15 @@ pub struct Entry {
     pub code: u64,
 }
 
-/// All writes of a user in a namespace, in the order of their answers.
-pub fn writes(cluster: &Kubernetes, user: &str, namespace: &str) -> Vec<Entry> {
+impl Entry {
+    /// Whether nothing was to be changed.
+    pub fn reads(&self) -> bool {
+        ["get", "list", "watch"].contains(&&*self.verb)
+    }
+}
+
+/// All requests of a user in a namespace, as far as they are logged, in the order of their answers.
+pub fn requests(cluster: &Kubernetes, user: &str, namespace: &str) -> Vec<Entry> {
     let log = fs::read_to_string(cluster.kubeconfig().with_file_name(AUDIT_LOG)).expect("the audit log");
     let lines = log.lines().filter(|line| line.contains(user));
     let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -20,7 +20,8 @@ const TRIES: usize = 3;
 /// The only user, a member of `system:masters`.
 const TOKEN: &str = "admin-of-this-test";
 
-/// Every write stands in this file, beside the kubeconfig: one JSON object a line, without bodies.
+/// Every write stands in this file, beside the kubeconfig, and every read of an object that is synced: one JSON object a
+/// line, without bodies.
 pub const AUDIT_LOG: &str = "audit.log";
 /// Of the service accounts of this namespace every read stands there, too.
 pub const AUDITED: &str = "teleport-iac";
@@ -29,6 +30,7 @@ kind: Policy
 omitStages: [RequestReceived]
 rules:
 - {level: Metadata, userGroups: ['system:serviceaccounts:teleport-iac']}
+- {level: Metadata, verbs: [get], resources: [{group: resources.teleport.dev}]}
 - {level: None, verbs: [get, list, watch]}
 - {level: Metadata}
 ";

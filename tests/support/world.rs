@@ -301,9 +301,17 @@ impl World {
 
     /// All writes of the operator so far, events with them; only those to its Lease are left out.
     pub fn all_kubernetes_writes(&self) -> Vec<Entry> {
+        self.requests().filter(|entry| !entry.reads() && entry.resource != "leases").collect()
+    }
+
+    /// All objects that the operator read so far, one by one.
+    pub fn kubernetes_reads(&self) -> Vec<Entry> {
+        self.requests().filter(|entry| entry.reads() && entry.resource.starts_with("teleport")).collect()
+    }
+
+    fn requests(&self) -> impl Iterator<Item = Entry> {
         let user = format!("system:serviceaccount:{}:operator", self.namespace);
-        let writes = audit::writes(&self.cluster, &user, &self.namespace).into_iter();
-        writes.filter(|entry| entry.resource != "leases").collect()
+        audit::requests(&self.cluster, &user, &self.namespace).into_iter()
     }
 
     /// Waits until a look finds something.

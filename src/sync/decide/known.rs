@@ -97,15 +97,15 @@ pub struct Repeated {
     pub lately: bool,
 }
 
-/// What status remembers of the last successful write.
+/// What status remembers of the last successful write. It is remembered of every object, so every byte counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     /// Hash of desired.
-    pub desired: String,
+    pub desired: Box<str>,
     /// Hash of live as the write left it; empty while nobody has seen it.
-    pub live: String,
+    pub live: Box<str>,
     /// The target's revision of it; empty where it has none, or while nobody has seen it.
-    pub revision: String,
+    pub revision: Box<str>,
 }
 
 /// Before the hash of desired: the resource was seen to be so, and not written.

@@ -14,7 +14,7 @@ pub(super) fn syncing(known: &Known, hash: &str) -> Step {
     let object = &known.object;
     let desired = wanted(object, hash);
     let record = object.record.as_ref();
-    let as_recorded = record.is_some_and(|record| record.desired == desired);
+    let as_recorded = record.is_some_and(|record| *record.desired == *desired);
     let observes = object.management == Management::Observe;
     match &known.live {
         Live::Unread if as_recorded && !object.suspect => in_sync(known, None),
@@ -107,9 +107,9 @@ fn version(hash: &str) -> Option<&str> {
 /// The object asks for what was written last. Is that what is there?
 fn recorded(known: &Known, found: &Found, record: &Record, desired: &str) -> Step {
     let object = &known.object;
-    let untouched = !record.revision.is_empty() && record.revision == found.revision;
+    let untouched = !record.revision.is_empty() && *record.revision == *found.revision;
     let unseen = record.live.is_empty();
-    if untouched || record.live == found.hash || (unseen && found.changed.is_empty()) {
+    if untouched || *record.live == *found.hash || (unseen && found.changed.is_empty()) {
         return in_sync(known, unseen.then(|| seen(found, desired)));
     }
     let repeats = object.repeated.as_ref().is_some_and(|last| last.paths == found.changed);
@@ -142,8 +142,8 @@ fn left(known: &Known, found: &Found, record: Option<Record>) -> Step {
 fn observed(known: &Known, found: &Found, as_recorded: bool, desired: &str) -> Step {
     let object = &known.object;
     let record = object.record.as_ref().filter(|_| as_recorded);
-    let untouched = |record: &Record| !record.revision.is_empty() && record.revision == found.revision;
-    if found.stale || record.is_some_and(|record| untouched(record) || record.live == found.hash) {
+    let untouched = |record: &Record| !record.revision.is_empty() && *record.revision == *found.revision;
+    if found.stale || record.is_some_and(|record| untouched(record) || *record.live == *found.hash) {
         return in_sync(known, None);
     }
     if found.changed_if_ours.is_empty() {
@@ -206,7 +206,11 @@ fn unchangeable(known: &Known, found: &Found) -> Step {
 }
 
 fn seen(found: &Found, desired: &str) -> Record {
-    Record { desired: desired.to_owned(), live: found.hash.clone(), revision: found.revision.clone() }
+    Record {
+        desired: desired.into(),
+        live: found.hash.as_str().into(),
+        revision: found.revision.as_str().into(),
+    }
 }
 
 fn differs(found: &Found) -> String {
