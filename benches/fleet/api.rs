@@ -9,7 +9,7 @@ use kube::Client;
 use kube::api::{Patch, PatchParams, PostParams, WatchEvent};
 use kube::core::Request;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -53,17 +53,32 @@ impl Api {
 
     /// Makes so many roles.
     pub fn create(&self, count: usize) {
-        let create = |index: usize| {
-            let body = role(index).to_string().into_bytes();
-            Request::new(&*self.path).create(&PostParams::default(), body).expect("a request")
+        self.all((0..count).map(|index| vec![self.creation(index)]));
+    }
+
+    /// Makes so many roles, and writes to each what the operator wrote to `like`, in as many requests as the operator.
+    pub fn create_like(&self, count: usize, like: &Value) {
+        let finalizers = json!({"metadata": {"finalizers": like["metadata"]["finalizers"]}});
+        let status = json!({"status": like["status"]});
+        let written = |index: usize| {
+            let params = PatchParams::default();
+            let (path, name) = (Request::new(&*self.path), name(index));
+            let finalizer = path.patch(&name, &params, &Patch::Merge(&finalizers)).expect("a request");
+            let status = path.patch_subresource("status", &name, &params, &Patch::Merge(&status));
+            vec![self.creation(index), finalizer, status.expect("a request")]
         };
-        self.all((0..count).map(create));
+        self.all((0..count).map(written));
+    }
+
+    fn creation(&self, index: usize) -> http::Request<Vec<u8>> {
+        let body = role(index).to_string().into_bytes();
+        Request::new(&*self.path).create(&PostParams::default(), body).expect("a request")
     }
 
     /// Asks for the deletion of so many roles.
     pub fn delete(&self, count: usize) {
         let delete = |index: usize| {
-            Request::new(&*self.path).delete(&name(index), &Default::default()).expect("a request")
+            vec![Request::new(&*self.path).delete(&name(index), &Default::default()).expect("a request")]
         };
         self.all((0..count).map(delete));
     }
@@ -73,7 +88,7 @@ impl Api {
         let params = PatchParams::default();
         let request =
             Request::new(&*self.path).patch(name, &params, &Patch::Merge(patch)).expect("a request");
-        self.all([request].into_iter());
+        self.all([vec![request]].into_iter());
     }
 
     /// A role as the server keeps it.
@@ -82,10 +97,17 @@ impl Api {
         self.runtime.block_on(self.client.request(request)).expect("it is there")
     }
 
-    fn all(&self, requests: impl Iterator<Item = http::Request<Vec<u8>>>) {
-        let sent = stream::iter(requests.map(|request| self.client.request_text(request)));
-        let done = sent.buffer_unordered(PARALLEL).try_for_each(|_| async { Ok(()) });
-        self.runtime.block_on(done).expect("the API server takes it");
+    /// Sends many at once, those that stand together one after the other.
+    fn all(&self, requests: impl Iterator<Item = Vec<http::Request<Vec<u8>>>>) {
+        let send = |requests: Vec<_>| async {
+            for request in requests {
+                self.client.request_text(request).await?;
+            }
+            Ok(())
+        };
+        let sent = stream::iter(requests.map(send)).buffer_unordered(PARALLEL);
+        let done: kube::Result<()> = self.runtime.block_on(sent.try_collect());
+        done.expect("the API server takes it");
     }
 
     /// Waits until the roles are so; gives when that was.

@@ -4,14 +4,18 @@ use crate::world::World;
 /// Counts since the beginning of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Counts {
-    /// Writes to objects that it syncs, finalizers and statuses.
+    /// Reads of single objects that it syncs.
+    pub reads: usize,
+    /// Writes to such objects: finalizers and statuses.
     pub objects: usize,
     /// Events.
     pub events: usize,
     /// Writes to anything else, its Lease left out.
     pub others: usize,
-    /// Calls of the target, those aside that say nothing of an object.
+    /// Calls of the target for one object.
     pub calls: u64,
+    /// Pages that scans asked the target for.
+    pub pages: u64,
     /// Writes to the target's store.
     pub target: usize,
 }
@@ -27,18 +31,25 @@ impl Counts {
                 _ => others += 1,
             }
         }
-        let (calls, target) = (world.target.calls().values().sum(), world.target.writes());
+        let (mut calls, mut pages) = (0, 0);
+        for (method, count) in world.target.calls() {
+            let (_, call) = method.rsplit_once('/').expect("a service and a method");
+            *(if call.starts_with("List") { &mut pages } else { &mut calls }) += count;
+        }
+        let target = world.target.writes();
         let target = target.iter().filter(|write| write.method != "control").count();
-        Self { objects, events, others, calls, target }
+        Self { reads: world.kubernetes_reads().len(), objects, events, others, calls, pages, target }
     }
 
     /// What was done since an earlier time.
     pub fn since(self, before: Self) -> Self {
         Self {
+            reads: self.reads - before.reads,
             objects: self.objects - before.objects,
             events: self.events - before.events,
             others: self.others - before.others,
             calls: self.calls - before.calls,
+            pages: self.pages - before.pages,
             target: self.target - before.target,
         }
     }

@@ -8,10 +8,13 @@ use crate::samples::Samples;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figure {
     Ready,
+    Alone,
     ReadyCpu,
     ObjectWrites,
     EventWrites,
+    Reads,
     Calls,
+    Pages,
     RssIdle,
     AnonymousIdle,
     RssMade,
@@ -51,12 +54,15 @@ const fn row(figure: Figure, title: &'static str, goals: &'static [(usize, f64)]
 }
 
 /// All rows, in the order in which they are printed.
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 30] = [
     row(Figure::Ready, "all Ready after, s", &[(1_000, 8.0), (5_000, 45.0)], 1),
+    row(Figure::Alone, "· a plain client's writes of the same, no operator running, s", &[], 1),
     row(Figure::ReadyCpu, "· CPU of the operator, s", &[(1_000, 2.0)], 2),
     row(Figure::ObjectWrites, "· Kubernetes writes per new object", &[(0, 2.0)], 2),
     row(Figure::EventWrites, "· and Events", &[], 2),
+    row(Figure::Reads, "· and reads", &[], 2),
     row(Figure::Calls, "· gRPC calls per new object", &[(0, 1.0)], 2),
+    row(Figure::Pages, "· and pages of scans meanwhile, in all", &[], 0),
     row(Figure::RssIdle, "RSS idle, all kinds enabled, MiB", &[(0, 16.0)], 1),
     row(Figure::AnonymousIdle, "· anonymous, MiB", &[], 1),
     row(Figure::RssMade, "RSS when all are made, MiB", &[(10_000, 24.0), (100_000, 64.0)], 1),
