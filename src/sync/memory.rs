@@ -55,6 +55,11 @@ impl Memory {
         self.record.as_ref().is_some_and(Record::is_of_a_write)
     }
 
+    /// Whether all was well when last seen, as far as is known.
+    pub fn is_in_step(&self) -> bool {
+        self.record.is_some() && self.failures == 0 && !self.suspect
+    }
+
     /// How the resource was when a pass found it otherwise than recorded and left it so: see [`state`]. Empty: absent.
     pub fn left(&self) -> Option<&str> {
         self.rare.as_ref()?.left.as_deref()

@@ -10,6 +10,7 @@ pub mod policy;
 pub mod ports;
 pub mod queue;
 pub mod remote;
+pub mod rest;
 pub mod retry;
 pub mod rivals;
 pub mod scan;

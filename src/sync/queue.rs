@@ -229,6 +229,11 @@ impl Queue {
         self.objects.get(key).is_some_and(|state| state.running.is_some())
     }
 
+    /// Whether an object is queued, now or for later, or its pass runs.
+    pub fn knows(&self, key: &Key) -> bool {
+        self.objects.contains_key(key)
+    }
+
     /// Whether nothing is queued or runs; objects to be queued later don't count.
     pub fn is_idle(&self) -> bool {
         self.objects.values().all(|state| state.queued.is_none() && state.running.is_none())

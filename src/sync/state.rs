@@ -121,14 +121,35 @@ impl State {
         }
     }
 
-    pub fn applied(&mut self, key: Key, object: Object, stake: Stake, watch: &(Arc<str>, Option<String>)) {
+    /// Whether it is to be found out if an object that a watch gives is at rest: it is new, or waits for nobody here.
+    pub fn may_rest(&self, key: &Key, uid: &str) -> bool {
+        self.store.uid(key) != Some(uid) || (self.store.has_body(key) && !self.queue.knows(key))
+    }
+
+    /// A watch gave an object. Where it is at rest, `rest` is what to remember of it.
+    pub fn applied(
+        &mut self,
+        key: Key,
+        object: Object,
+        stake: Stake,
+        rest: Option<Memory>,
+        watch: &(Arc<str>, Option<String>),
+    ) {
         if let Some(list) = self.lists.get_mut(watch) {
             list.insert(key.clone());
         }
         let lane = if self.synced.contains(watch) { Lane::Edit } else { Lane::Background };
         let before = self.store.stake(&key).cloned();
+        let rest = rest.map(|memory| (memory, object.resource_version().to_owned()));
         let news = self.store.apply(&key, object, stake);
         self.contested(&key, before.as_ref());
+        if let Some((memory, version)) = rest
+            && !self.queue.knows(&key)
+            && self.rivals(&key).first.is_none()
+            && self.store.rest(&key, &version, memory)
+        {
+            return self.stands(&key, None);
+        }
         if news == News::Same {
             return;
         }

@@ -122,6 +122,16 @@ impl Store {
         Some((entry.uid.to_string(), entry.body.take().map(|body| *body), entry.memory.clone()))
     }
 
+    /// Nothing is to be done for an object in this version, of which this is to be remembered; gives whether it was so
+    /// that a watch gave it last.
+    pub fn rest(&mut self, key: &Key, resource_version: &str, memory: Memory) -> bool {
+        let given = |entry: &&mut Entry| !entry.gone && entry.version == number(resource_version);
+        let Some(entry) = self.entry_mut(key).filter(given) else { return false };
+        entry.memory = memory;
+        entry.body = None;
+        true
+    }
+
     /// Whether an object waits with its body: while its pass runs, whether a watch gave it since the pass took it.
     pub fn has_body(&self, key: &Key) -> bool {
         self.entry(key).is_some_and(|entry| entry.body.is_some())
@@ -238,9 +248,7 @@ impl Store {
         for entry in self.objects.values().flatten() {
             let key = &entry.key;
             let (ready, all) = counts.entry(key.kind.clone()).or_default();
-            let memory = &entry.memory;
-            let in_step = memory.record.is_some() && memory.failures == 0 && !memory.suspect;
-            *ready += usize::from(in_step && stands_well(key));
+            *ready += usize::from(entry.memory.is_in_step() && stands_well(key));
             *all += 1;
         }
         counts
@@ -263,7 +271,11 @@ impl Store {
 }
 
 fn version(object: &Object) -> u64 {
-    object.resource_version().parse().unwrap_or_default()
+    number(object.resource_version())
+}
+
+fn number(version: &str) -> u64 {
+    version.parse().unwrap_or_default()
 }
 
 fn is_older(version: u64, than: u64) -> bool {

@@ -44,6 +44,7 @@ fn a_killed_operator_loses_and_doubles_nothing_and_a_restart_writes_nothing() {
     assert!(world.operator().wait(Duration::from_secs(30)).is_some_and(|status| status.success()));
     let (versions_before, writes, kubernetes) =
         (versions(&world), ours(&world), world.all_kubernetes_writes());
+    let reads = world.kubernetes_reads();
     // With scans: what they find must be as it is remembered.
     world.run(&["--sync-period", "1s"]);
     world.until_operator_ready();
@@ -52,4 +53,14 @@ fn a_killed_operator_loses_and_doubles_nothing_and_a_restart_writes_nothing() {
     });
     assert!(world.target.calls().keys().any(|method| method.ends_with("/ListRoles")), "there was a scan");
     assert_eq!(versions(&world), versions_before);
+    assert_eq!(world.kubernetes_reads(), reads);
+    // What is at rest as its watch gives it does not even have a pass.
+    let metrics = world.operator().metrics("/metrics");
+    let of_roles = |name: &str| {
+        let mut lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.find(|line| line.contains(r#"kind="TeleportRoleV7""#) && !line.ends_with(" 0"))
+    };
+    assert_eq!(of_roles("teleport_operator_reconcile_total"), None);
+    let ready = of_roles("teleport_operator_objects{").expect("they are counted");
+    assert!(ready.contains(r#"state="ready""#) && ready.ends_with(&format!(" {MANY}")), "{ready}");
 }

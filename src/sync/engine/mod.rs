@@ -12,9 +12,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::execute;
+use super::memory::Memory;
 use super::policy::{Policy, Said};
 use super::ports::{Cluster, Remote};
 use super::queue::{Bounds, Lane, Queue, Turn};
+use super::rest::at_rest;
 use super::retry;
 use super::rivals::Stake;
 use super::settings::Settings;
@@ -127,9 +129,9 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     /// Takes in what a watch says about a kind (all of it, or one namespace).
     pub fn event(&self, kind: &Arc<str>, namespace: Option<&str>, event: Event<Object>) {
         let watch = (kind.clone(), namespace.map(str::to_owned));
-        let stake = match (&event, self.kinds.get(kind)) {
-            (Event::Applied(object), Some(kind)) => self.stake(kind, object, &self.policy(kind, object)),
-            _ => Stake::default(),
+        let (stake, rest) = match (&event, self.kinds.get(kind)) {
+            (Event::Applied(object), Some(kind)) => self.look_at(kind, object),
+            _ => (Stake::default(), None),
         };
         let mut state = self.state();
         match event {
@@ -137,7 +139,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
                 state.missing.remove(&watch);
                 state.lists.insert(watch, HashSet::new());
             }
-            Event::Applied(object) => state.applied(object.key(kind), object, stake, &watch),
+            Event::Applied(object) => state.applied(object.key(kind), object, stake, rest, &watch),
             Event::Deleted(object) => state.gone(&object.key(kind)),
             Event::Synced => state.synced(watch, namespace),
             Event::Missing => {
@@ -298,13 +300,15 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let _ = self.shards.set(shards);
     }
 
-    /// A shard is ours from now on: its objects have their turn.
+    /// A shard is ours from now on: those of its objects have their turn that are not at rest.
     pub fn gained(&self, shard: usize) {
         let Some(shards) = self.shards.get() else { return };
         let (mut state, now) = (self.state(), Instant::now());
         let keys = self.kinds.keys().flat_map(|kind| state.store.keys(kind, None));
         let is_in = |key: &&Key| state.store.uid(key).is_some_and(|uid| shards.of(uid) == shard);
-        let keys: Vec<_> = keys.filter(is_in).cloned().collect();
+        let rests =
+            |key: &Key| state.store.memory(key).is_some_and(Memory::is_in_step) && !state.store.has_body(key);
+        let keys: Vec<_> = keys.filter(is_in).filter(|key| !rests(key)).cloned().collect();
         // Whoever had it before may have written just now, and reads may not show it yet.
         state.began = Some(now);
         for key in keys {
@@ -339,6 +343,16 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
         let said = self.state().namespaces.get(object.namespace()).cloned().unwrap_or_default();
         let set = self.settings.policies_of(kind);
         Policy::of(&self.target.words, |name| object.annotation(name), &said, set, self.settings.paused)
+    }
+
+    /// How an object that a watch gave asks for its resource, and what to remember of it where it is at rest.
+    fn look_at(&self, kind: &Kind, object: &Object) -> (Stake, Option<Memory>) {
+        let policy = self.policy(kind, object);
+        let stake = self.stake(kind, object, &policy);
+        let key = object.key(&kind.kubernetes.kind.as_str().into());
+        let may_rest = self.state().may_rest(&key, object.uid());
+        let rests = || at_rest(&self.target, (kind, &key), policy, self.unsupported(kind), object);
+        (stake, may_rest.then(rests).flatten())
     }
 
     /// How an object asks for its resource.
