@@ -141,7 +141,12 @@ impl Store {
     /// taken the name while the pass ran: that one starts from nothing.
     pub fn put(&mut self, key: &Key, uid: &str, memory: Memory, object: Option<&Object>) {
         let Some(entry) = self.entry_mut(key).filter(|entry| *entry.uid == *uid) else { return };
-        if let Some(object) = object.filter(|object| !is_older(version(object), entry.version)) {
+        // What a watch gave meanwhile may be newer: sure is that it is not where both have numbers that say so.
+        let is_newest = |object: &&Object| match version(object) {
+            0 => entry.body.is_none(),
+            version => version >= entry.version,
+        };
+        if let Some(object) = object.filter(is_newest) {
             entry.version = version(object);
             entry.fingerprint = fingerprint(object);
             entry.body = None;
@@ -292,4 +297,59 @@ fn fingerprint(object: &Object) -> u64 {
     object.labels().hash(&mut hasher);
     object.annotations().hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(version: &str, mark: &str) -> Object {
+        let metadata = json!({"name": "a", "uid": "u", "resourceVersion": version, "labels": {"mark": mark}});
+        serde_json::from_value(json!({"metadata": metadata})).expect("an object")
+    }
+
+    /// Whether the object waits with a body after a pass for its version 5 that left it in version `acted_on`, while a
+    /// watch gave `given`.
+    fn waits(given: Option<&str>, acted_on: Option<&str>) -> bool {
+        let (mut store, key) = (Store::default(), Key::new("A", "ns", "a"));
+        store.apply(&key, object("5", "old"), Stake::default());
+        store.take(&key).expect("it is known");
+        if let Some(version) = given {
+            assert_eq!(store.apply(&key, object(version, "new"), Stake::default()), News::Changed);
+        }
+        let acted_on = acted_on.map(|version| object(version, "new"));
+        store.put(&key, "u", Memory::default(), acted_on.as_ref());
+        store.has_body(&key)
+    }
+
+    #[test]
+    fn what_a_watch_gives_during_a_pass_waits_if_it_is_newer() {
+        for (given, acted_on, expected) in [
+            (None, Some("6"), false),
+            (None, None, false),
+            // The echo of what the pass wrote, and what was before it.
+            (Some("6"), Some("6"), false),
+            (Some("6"), Some("7"), false),
+            (Some("7"), Some("6"), true),
+            // The pass does not say what it acted on.
+            (Some("6"), None, true),
+            // Versions that can't be compared.
+            (Some("x"), Some("x"), true),
+            (None, Some("x"), false),
+        ] {
+            assert_eq!(waits(given, acted_on), expected, "{given:?} {acted_on:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_version_that_a_watch_gave_last_can_be_at_rest() {
+        let (mut store, key) = (Store::default(), Key::new("A", "ns", "a"));
+        store.apply(&key, object("5", "old"), Stake::default());
+        assert!(!store.rest(&key, "4", Memory::default()) && store.has_body(&key));
+        assert!(store.rest(&key, "5", Memory::default()) && !store.has_body(&key));
+        store.bury(&key, "u");
+        assert!(!store.rest(&key, "5", Memory::default()), "a pass let it go");
+    }
 }

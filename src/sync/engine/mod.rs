@@ -130,7 +130,7 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     pub fn event(&self, kind: &Arc<str>, namespace: Option<&str>, event: Event<Object>) {
         let watch = (kind.clone(), namespace.map(str::to_owned));
         let (stake, rest) = match (&event, self.kinds.get(kind)) {
-            (Event::Applied(object), Some(kind)) => self.look_at(kind, object),
+            (Event::Applied(object), Some(of)) => self.look_at(of, &object.key(kind), object),
             _ => (Stake::default(), None),
         };
         let mut state = self.state();
@@ -346,12 +346,11 @@ impl<C: Cluster, R: Remote> Engine<C, R> {
     }
 
     /// How an object that a watch gave asks for its resource, and what to remember of it where it is at rest.
-    fn look_at(&self, kind: &Kind, object: &Object) -> (Stake, Option<Memory>) {
+    fn look_at(&self, kind: &Kind, key: &Key, object: &Object) -> (Stake, Option<Memory>) {
         let policy = self.policy(kind, object);
         let stake = self.stake(kind, object, &policy);
-        let key = object.key(&kind.kubernetes.kind.as_str().into());
-        let may_rest = self.state().may_rest(&key, object.uid());
-        let rests = || at_rest(&self.target, (kind, &key), policy, self.unsupported(kind), object);
+        let may_rest = self.state().may_rest(key, object.uid());
+        let rests = || at_rest(&self.target, (kind, key), policy, self.unsupported(kind), object);
         (stake, may_rest.then(rests).flatten())
     }
 
