@@ -13,7 +13,7 @@ use teleport_operator::sync::queue::{Bounds, Lane, Queue};
 use teleport_operator::sync::rivals::Stake;
 use teleport_operator::sync::store::{News, Store};
 
-/// An object whose desired state is as recorded: the pass that is run for every object after a restart.
+/// An object whose desired state is as recorded: what is decided of every object after a restart.
 fn in_sync() -> Known {
     let record = Record { desired: "1:d".into(), live: "1:l".into(), revision: "r".into() };
     let object = Facts { finalized: true, exclusive_create: true, record: Some(record), ..Facts::default() };

@@ -141,7 +141,7 @@ fn deleted(size: usize, world: &mut World, api: &Api, table: &mut Table) {
     table.put(size, Figure::DeletedCalls, done.calls as f64 / size as f64);
 }
 
-/// The same writes without an operator: less time than that nobody can take for them on these servers.
+/// The same writes without an operator: what the servers take for them.
 fn alone(size: usize, world: &mut World, api: &Api, role: &Value, table: &mut Table) {
     stop(world);
     let began = Instant::now();
