@@ -112,8 +112,9 @@ impl Object {
 
     /// Whether people asked for the same with another reading of it: finalizers and status, which are not theirs, aside.
     pub fn asks_as(&self, other: &Self) -> bool {
-        let asked = |object: &Self| (object.uid().to_owned(), object.generation(), object.is_deleting());
-        asked(self) == asked(other)
+        self.uid() == other.uid()
+            && self.generation() == other.generation()
+            && self.is_deleting() == other.is_deleting()
             && self.meta.labels == other.meta.labels
             && self.meta.annotations == other.meta.annotations
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use prost_reflect::DynamicMessage;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::decide::{
@@ -70,8 +71,8 @@ pub enum Ended {
 
 /// Runs a pass for an object.
 pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, memory: &mut Memory) -> Ended {
+    let status = object.status();
     if memory.record.is_none() {
-        let status = object.status();
         memory.record = status::record(&status);
         memory.suspect |= !status::is_current(&status, object.generation());
         memory.set_handled(status::request(&status));
@@ -81,7 +82,7 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
     let requested = pass.policy.requested.as_deref();
     memory.suspect |= memory.left().is_some() || requested.is_some() && requested != memory.handled();
     memory.set_left(None);
-    let known = known(pass, &object, memory);
+    let known = known(pass, &object, &status, memory);
     let (held, desired, refs, live) = (pass.fresh, None, Vec::new(), None);
     let mut run = Run { pass, object, held, memory, known, like, desired, refs, blind: false, live };
     loop {
@@ -93,9 +94,9 @@ pub async fn run<C: Cluster, R: Remote>(pass: &Pass<'_, C, R>, object: Object, m
     }
 }
 
-fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known {
+fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, status: &Value, memory: &Memory) -> Known {
     let (words, policy) = (&pass.target.words, &pass.policy);
-    let (resource, status) = (&pass.kind.resource, object.status());
+    let resource = &pass.kind.resource;
     // Another object could not make it its own, or not change it: it is made anew for that one.
     let takes_over = resource.owned_by != OwnedBy::Record && !resource.immutable;
     let facts = Facts {
@@ -109,8 +110,8 @@ fn known<C, R>(pass: &Pass<'_, C, R>, object: &Object, memory: &Memory) -> Known
         drift: policy.drift,
         adopt: policy.adopt,
         record: memory.record.clone(),
-        synced: status::is_synced(&status, words),
-        settled: memory.record.is_none() && status::is_settled(&status, object.generation()),
+        synced: status::is_synced(status, words),
+        settled: memory.record.is_none() && status::is_settled(status, object.generation()),
         suspect: memory.suspect,
         misnamed: resource.singleton.as_ref().is_some_and(|only| only != object.name()),
         owned_by: resource.owned_by,

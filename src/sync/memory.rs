@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::decide::{Record, Repeated, Verb};
 use super::retry;
-use super::sight::is_recorded;
 
 /// How long a target may answer from a cache that does not have our own write yet (up to a second on a real one).
 pub const LAG: Duration = Duration::from_secs(5);
@@ -146,7 +145,7 @@ impl Memory {
     pub fn knows(&self, revision: &str, hash: &str) -> bool {
         match self.left() {
             Some(left) => *left == *state(revision, hash),
-            None => self.record.as_ref().is_some_and(|record| is_recorded(record, revision, hash)),
+            None => self.record.as_ref().is_some_and(|record| record.knows(revision, hash)),
         }
     }
 }

@@ -3,7 +3,6 @@
 use prost_reflect::DynamicMessage;
 use tokio::time::Instant;
 
-use super::decide::Record;
 use super::memory::Memory;
 use crate::mapping::plan::Resource;
 use crate::translate::compare;
@@ -70,17 +69,12 @@ impl Sight {
     }
 }
 
-/// Whether live is as the record has it. Same revision: nobody wrote. Same hash: what somebody wrote does not concern us.
-pub fn is_recorded(record: &Record, revision: &str, hash: &str) -> bool {
-    let untouched = !record.revision.is_empty() && *record.revision == *revision;
-    untouched || (!record.live.is_empty() && *record.live == *hash)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::sync::decide::Record;
 
     fn live(revision: &str, hash: &str) -> Sight {
         Sight::Live { revision: revision.to_owned(), hash: hash.to_owned() }

@@ -120,6 +120,12 @@ impl Record {
     pub fn is_of_a_write(&self) -> bool {
         !self.desired.is_empty() && !self.desired.starts_with([OBSERVED, FOUND])
     }
+
+    /// Whether live is as it has it. Same revision: nobody wrote. Same hash: what somebody wrote does not concern us.
+    pub fn knows(&self, revision: &str, hash: &str) -> bool {
+        let untouched = !self.revision.is_empty() && *self.revision == *revision;
+        untouched || (!self.live.is_empty() && *self.live == *hash)
+    }
 }
 
 /// What the object asks for.

@@ -107,9 +107,8 @@ fn version(hash: &str) -> Option<&str> {
 /// The object asks for what was written last. Is that what is there?
 fn recorded(known: &Known, found: &Found, record: &Record, desired: &str) -> Step {
     let object = &known.object;
-    let untouched = !record.revision.is_empty() && *record.revision == *found.revision;
     let unseen = record.live.is_empty();
-    if untouched || *record.live == *found.hash || (unseen && found.changed.is_empty()) {
+    if record.knows(&found.revision, &found.hash) || (unseen && found.changed.is_empty()) {
         return in_sync(known, unseen.then(|| seen(found, desired)));
     }
     let repeats = object.repeated.as_ref().is_some_and(|last| last.paths == found.changed);
@@ -142,8 +141,7 @@ fn left(known: &Known, found: &Found, record: Option<Record>) -> Step {
 fn observed(known: &Known, found: &Found, as_recorded: bool, desired: &str) -> Step {
     let object = &known.object;
     let record = object.record.as_ref().filter(|_| as_recorded);
-    let untouched = |record: &Record| !record.revision.is_empty() && *record.revision == *found.revision;
-    if found.stale || record.is_some_and(|record| untouched(record) || *record.live == *found.hash) {
+    if found.stale || record.is_some_and(|record| record.knows(&found.revision, &found.hash)) {
         return in_sync(known, None);
     }
     if found.changed_if_ours.is_empty() {
