@@ -124,6 +124,8 @@ fn definitions_go_when_they_are_not_kept() {
     assert!(notes.contains("WARNING: `keepCRDs` is false"), "{notes}");
     assert_eq!(place.objects("crd").len(), 1);
     place.helm(&["uninstall", "teleport-operator"]);
+    // The server first removes what is of the kind.
+    place.kubectl(&["wait", "--for=delete", "--timeout=60s", &format!("crd/{USERS}")], "");
     assert!(place.objects("crd").is_empty());
 }
 

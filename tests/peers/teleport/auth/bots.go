@@ -200,7 +200,8 @@ func (b bots) dump() (map[string]record, error) {
 	}
 	found := map[string]record{}
 	for _, bot := range all {
-		value, err := proto.Marshal(bot)
+		// It is made anew each time, and is to be the same as long as nothing changes.
+		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(bot)
 		if err != nil {
 			return nil, trace.Wrap(err)
 		}

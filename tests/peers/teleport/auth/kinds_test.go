@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -183,7 +184,7 @@ func TestBotsAreUsersAndRoles(t *testing.T) {
 	bots := p.client.BotServiceClient()
 	bot := &machineidv1.Bot{
 		Kind: types.KindBot, Version: types.V1,
-		Metadata: &headerv1.Metadata{Name: "ci", Description: "builds", Labels: map[string]string{"team": "a"}},
+		Metadata: &headerv1.Metadata{Name: "ci", Description: "builds", Labels: map[string]string{"team": "a", "tier": "1", "zone": "z"}},
 		Spec:     &machineidv1.BotSpec{Roles: []string{"access"}, Traits: []*machineidv1.Trait{{Name: "logins", Values: []string{"root"}}}},
 	}
 	created, err := bots.CreateBot(ctx, &machineidv1.CreateBotRequest{Bot: bot})
@@ -195,13 +196,19 @@ func TestBotsAreUsersAndRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range []*machineidv1.Bot{created, got} {
-		if b.Spec.Roles[0] != "access" || b.Metadata.Description != "builds" || b.Metadata.Labels["team"] != "a" || len(b.Metadata.Labels) != 1 || b.Status.RoleName != "bot-ci" {
+		if b.Spec.Roles[0] != "access" || b.Metadata.Description != "builds" || b.Metadata.Labels["team"] != "a" || len(b.Metadata.Labels) != 3 || b.Status.RoleName != "bot-ci" {
 			t.Errorf("got %v", b)
 		}
 	}
 	p.stored("user", "bot-ci")
 	p.stored("role", "bot-ci")
-	p.stored("bot", "ci")
+	// What did not change looks the same each time.
+	first := p.stored("bot", "ci")
+	for range 20 {
+		if again := p.stored("bot", "ci"); !bytes.Equal(again.Value, first.Value) {
+			t.Fatalf("%x was %x", again.Value, first.Value)
+		}
+	}
 	_, err = bots.CreateBot(ctx, &machineidv1.CreateBotRequest{Bot: bot})
 	if err == nil || !strings.Contains(err.Error(), `user "bot-ci" already registered`) {
 		t.Fatalf("got %v", err)
