@@ -1,26 +1,28 @@
 //! Objects of all kinds that need each other, applied and deleted in the worst order: whatever stands in the way of an
 //! object goes while it waits, and it has its next try soon after that, not when a backoff is over.
+#[path = "support/memory.rs"]
+mod memory;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use memory::{Cluster, NAMESPACE, Nobody, key};
 use prost_reflect::{DynamicMessage, Value as Field};
-use serde_json::{Value, json};
-use teleport_operator::kube::object::{Key, Object};
+use serde_json::Value;
+use teleport_operator::kube::object::Key;
 use teleport_operator::kube::watch::Event;
 use teleport_operator::mapping;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::plan::{Kind, Resource, Target, Within};
 use teleport_operator::sync::decide::Failure;
-use teleport_operator::sync::engine::{Engine, Observer};
-use teleport_operator::sync::ports::{self, Note, Patched, SecretValue};
-use teleport_operator::sync::queue::Turn;
+use teleport_operator::sync::engine::Engine;
+use teleport_operator::sync::ports;
 use teleport_operator::target::gate::Write;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-const NAMESPACE: &str = "here";
 /// Objects in all, or a few less.
 const OBJECTS: usize = 5000;
 /// Kinds are in so many layers; what is in one needs what has the same number in the layer below.
@@ -28,11 +30,9 @@ const LAYERS: usize = 4;
 /// How long each call takes.
 const CALL: Duration = Duration::from_millis(5);
 
-/// All that there is, on both sides.
+/// All that there is in the target.
 #[derive(Default)]
 struct World {
-    /// Manifests of the objects.
-    objects: Mutex<HashMap<Key, Value>>,
     /// Resources, by the place of their kind among all and their number.
     resources: Mutex<BTreeMap<(usize, usize), DynamicMessage>>,
     /// Calls that write, whether they are refused or not.
@@ -111,71 +111,6 @@ impl ports::Remote for Remote {
     }
 }
 
-/// A Kubernetes that does as it is told.
-struct Cluster(Arc<World>);
-
-fn read(manifest: &Value) -> Object {
-    serde_json::from_value(manifest.clone()).expect("an object")
-}
-
-impl Cluster {
-    async fn change(&self, object: &Object, change: impl FnOnce(&mut Value)) -> Result<Patched, String> {
-        sleep(CALL).await;
-        let mut objects = locked(&self.0.objects);
-        let key = key(&object.json());
-        let Some(manifest) = objects.get_mut(&key) else { return Ok(Patched::Gone) };
-        change(manifest);
-        let patched = Patched::Done(Box::new(read(manifest)));
-        let finalizers = manifest["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
-        if finalizers && !manifest["metadata"]["deletionTimestamp"].is_null() {
-            objects.remove(&key);
-        }
-        Ok(patched)
-    }
-}
-
-fn key(manifest: &Value) -> Key {
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    Key::new(text(&manifest["kind"]), NAMESPACE, text(&manifest["metadata"]["name"]))
-}
-
-impl ports::Cluster for Cluster {
-    async fn get(&self, _: &Kind, key: &Key) -> Result<Option<Object>, String> {
-        sleep(CALL).await;
-        Ok(locked(&self.0.objects).get(key).map(read))
-    }
-
-    async fn add_finalizer(&self, _: &Kind, object: &Object) -> Result<Patched, String> {
-        let finalizer = json!(["resources.teleport.dev/deletion"]);
-        self.change(object, |manifest| manifest["metadata"]["finalizers"] = finalizer).await
-    }
-
-    async fn remove_finalizer(&self, _: &Kind, object: &Object) -> Result<Patched, String> {
-        self.change(object, |manifest| manifest["metadata"]["finalizers"] = json!([])).await
-    }
-
-    async fn patch_status(&self, _: &Kind, object: &Object, status: &Value) -> Result<Patched, String> {
-        let members = status.as_object().expect("members").clone();
-        let merge = |manifest: &mut Value| {
-            members.into_iter().for_each(|(name, value)| manifest["status"][name] = value);
-        };
-        self.change(object, merge).await
-    }
-
-    async fn secret(&self, _: &Object, _: &str, _: &str) -> Result<SecretValue, String> {
-        Ok(SecretValue { value: "value".to_owned(), version: "1".to_owned() })
-    }
-
-    fn tell(&self, _: &Kind, _: &Object, _: Note) {}
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn pass(&self, _: &Turn, _: &'static str, _: Duration) {}
-    fn wrote(&self, _: &str, _: &'static str) {}
-}
-
 /// The examples, by kind: for each resource one.
 fn examples(target: &Target) -> Vec<Value> {
     let mut found: BTreeMap<String, Value> = BTreeMap::new();
@@ -214,15 +149,15 @@ fn manifests(examples: &[Value]) -> Vec<Value> {
 
 struct Running {
     engine: Arc<Engine<Cluster, Remote>>,
+    cluster: Cluster,
     world: Arc<World>,
 }
 
 impl Running {
     fn apply(&self, manifest: Value) {
-        let key = key(&manifest);
-        let object = read(&manifest);
-        locked(&self.world.objects).insert(key.clone(), manifest);
-        self.engine.event(&key.kind, Some(NAMESPACE), Event::Applied(object));
+        let kind = key(&manifest).kind;
+        let object = self.cluster.apply(manifest);
+        self.engine.event(&kind, Some(NAMESPACE), Event::Applied(object));
     }
 
     /// How long it takes until so many resources are there and nothing is left to do, and how many calls.
@@ -249,11 +184,12 @@ async fn the_worst_order_takes_little_longer_than_the_best() {
     let ranks = examples.iter().enumerate().map(rank).collect();
     let world = Arc::new(World::default());
     let remote = Remote { world: Arc::clone(&world), ranks };
-    let engine = Engine::new(target, Cluster(Arc::clone(&world)), remote, Arc::new(Nobody));
+    let cluster = Cluster::slow(CALL);
+    let engine = Engine::new(target, cluster.clone(), remote, Arc::new(Nobody));
     let stop = CancellationToken::new();
     let run = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
     engine.reachable();
-    let running = Running { engine: Arc::clone(&engine), world };
+    let running = Running { engine: Arc::clone(&engine), cluster, world };
     let manifests = manifests(&examples);
     let kinds: std::collections::BTreeSet<Arc<str>> =
         manifests.iter().map(|manifest| key(manifest).kind).collect();
@@ -274,9 +210,8 @@ async fn the_worst_order_takes_little_longer_than_the_best() {
     assert!(took < best * 3, "some wait out a backoff: {took:?}");
     assert!(calls < 5 * manifests.len() as u64, "they are tried without need: {calls}");
 
-    let deleted = |mut manifest: Value| {
-        let now = locked(&running.world.objects)[&key(&manifest)].clone();
-        manifest.clone_from(&now);
+    let deleted = |manifest: Value| {
+        let mut manifest = running.cluster.manifest(&key(&manifest)).expect("it is there");
         manifest["metadata"]["deletionTimestamp"] = "2026-11-01T00:00:00Z".into();
         manifest["metadata"]["generation"] = 2.into();
         manifest
@@ -287,7 +222,7 @@ async fn the_worst_order_takes_little_longer_than_the_best() {
     println!("deleted: {took:?}, {calls} calls");
     assert!(took < best * 3, "some wait out a backoff: {took:?}");
     assert!(calls < 5 * manifests.len() as u64, "they are tried without need: {calls}");
-    assert!(locked(&running.world.objects).is_empty(), "all objects are gone");
+    assert!(running.cluster.is_empty(), "all objects are gone");
     stop.cancel();
     let _ = run.await;
 }

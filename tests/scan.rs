@@ -1,26 +1,28 @@
 //! The scan for drift over resources that a name alone does not identify: one of the same name elsewhere is another one.
+#[path = "support/memory.rs"]
+mod memory;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use memory::{Cluster, NAMESPACE, Nobody};
 use prost_reflect::{DynamicMessage, Value as Field};
 use serde_json::{Value, json};
-use teleport_operator::kube::object::{Key, Object};
+use teleport_operator::kube::object::Key;
 use teleport_operator::kube::watch::Event;
 use teleport_operator::mapping;
 use teleport_operator::mapping::errors::Class;
 use teleport_operator::mapping::plan::{Kind, Resource, Target, Within};
 use teleport_operator::sync::decide::Failure;
-use teleport_operator::sync::engine::{Engine, Observer};
-use teleport_operator::sync::ports::{self, Note, Patched, SecretValue};
-use teleport_operator::sync::queue::Turn;
+use teleport_operator::sync::engine::Engine;
+use teleport_operator::sync::ports;
 use teleport_operator::sync::scan::scan;
 use teleport_operator::target::gate::Write;
 use tokio_util::sync::CancellationToken;
 
 const KIND: &str = "TeleportScopedRoleV1";
-const NAMESPACE: &str = "here";
 
 /// All resources, by their parts and name.
 type Resources = Arc<Mutex<BTreeMap<String, DynamicMessage>>>;
@@ -94,51 +96,13 @@ impl ports::Remote for Remote {
     }
 }
 
-/// A Kubernetes that takes everything.
-struct Cluster;
-
-impl ports::Cluster for Cluster {
-    async fn get(&self, _: &Kind, key: &Key) -> Result<Option<Object>, String> {
-        Ok(Some(object(&key.name, "/staging", true)))
-    }
-
-    async fn add_finalizer(&self, _: &Kind, object_: &Object) -> Result<Patched, String> {
-        Ok(Patched::Done(Box::new(object(object_.name(), "/staging", true))))
-    }
-
-    async fn remove_finalizer(&self, _: &Kind, _: &Object) -> Result<Patched, String> {
-        Ok(Patched::Gone)
-    }
-
-    async fn patch_status(&self, _: &Kind, object: &Object, _: &Value) -> Result<Patched, String> {
-        Ok(Patched::Done(Box::new(object.clone())))
-    }
-
-    async fn secret(&self, _: &Object, _: &str, _: &str) -> Result<SecretValue, String> {
-        Err("there are none".to_owned())
-    }
-
-    fn tell(&self, _: &Kind, _: &Object, _: Note) {}
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn pass(&self, _: &Turn, _: &'static str, _: Duration) {}
-    fn wrote(&self, _: &str, _: &'static str) {}
-}
-
-fn object(name: &str, scope: &str, finalized: bool) -> Object {
-    let finalizers = if finalized { json!(["resources.teleport.dev/deletion"]) } else { json!([]) };
-    let manifest = json!({
-        "apiVersion": "resources.teleport.dev/v1", "kind": KIND, "scope": scope,
-        "metadata": {
-            "name": name, "namespace": NAMESPACE, "uid": name, "resourceVersion": "1", "generation": 1,
-            "finalizers": finalizers,
-        },
-        "spec": {"assignable_scopes": [scope]},
-    });
-    serde_json::from_value(manifest).expect("an object")
+/// The one object of these tests.
+fn shells() -> Value {
+    json!({
+        "apiVersion": "resources.teleport.dev/v1", "kind": KIND, "scope": "/staging",
+        "metadata": { "name": "shells", "namespace": NAMESPACE, "uid": "1", "resourceVersion": "1", "generation": 1 },
+        "spec": { "assignable_scopes": ["/staging"] },
+    })
 }
 
 fn target() -> Arc<Target> {
@@ -152,13 +116,14 @@ async fn one_of_the_same_name_in_another_scope_is_neither_drift_nor_in_its_place
     let (resources, lines) = (Resources::default(), Arc::new(Mutex::new(Vec::new())));
     let denies = Arc::default();
     let remote = Remote { resources: Arc::clone(&resources), lines: Arc::clone(&lines), denies };
-    let engine = Engine::new(Arc::clone(&target), Cluster, remote, Arc::new(Nobody));
+    let cluster = Cluster::default();
+    let engine = Engine::new(Arc::clone(&target), cluster.clone(), remote, Arc::new(Nobody));
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
     engine.reachable();
     let kind: Arc<str> = KIND.into();
     engine.event(&kind, Some(NAMESPACE), Event::Restarted);
-    engine.event(&kind, Some(NAMESPACE), Event::Applied(object("shells", "/staging", false)));
+    engine.event(&kind, Some(NAMESPACE), Event::Applied(cluster.apply(shells())));
     engine.event(&kind, Some(NAMESPACE), Event::Synced);
     // Longer than a read may lag behind a write.
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -190,13 +155,14 @@ async fn what_was_denied_is_tried_when_we_may_be_allowed_more() {
     let (lines, denies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
     let (resources, refuses) = (Resources::default(), Arc::clone(&denies));
     let remote = Remote { resources, lines: Arc::clone(&lines), denies: refuses };
-    let engine = Engine::new(target(), Cluster, remote, Arc::new(Nobody));
+    let cluster = Cluster::default();
+    let engine = Engine::new(target(), cluster.clone(), remote, Arc::new(Nobody));
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
     engine.reachable();
     let kind: Arc<str> = KIND.into();
     engine.event(&kind, Some(NAMESPACE), Event::Restarted);
-    engine.event(&kind, Some(NAMESPACE), Event::Applied(object("shells", "/staging", false)));
+    engine.event(&kind, Some(NAMESPACE), Event::Applied(cluster.apply(shells())));
     engine.event(&kind, Some(NAMESPACE), Event::Synced);
     tokio::time::sleep(Duration::from_secs(60)).await;
     let taken = || std::mem::take(&mut *lines.lock().expect("whole"));
