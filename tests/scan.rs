@@ -4,7 +4,7 @@ mod memory;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use memory::{Cluster, NAMESPACE, Nobody};
@@ -20,6 +20,7 @@ use teleport_operator::sync::engine::Engine;
 use teleport_operator::sync::ports;
 use teleport_operator::sync::scan::scan;
 use teleport_operator::target::gate::Write;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const KIND: &str = "TeleportScopedRoleV1";
@@ -110,70 +111,90 @@ fn target() -> Arc<Target> {
     Arc::new(target.within(Within::Part("/staging".to_owned())))
 }
 
+/// An engine that has been told of the one object, and of no others.
+struct Running {
+    engine: Arc<Engine<Cluster, Remote>>,
+    resources: Resources,
+    lines: Arc<Mutex<Vec<String>>>,
+    denies: Arc<AtomicBool>,
+    stop: CancellationToken,
+    run: JoinHandle<()>,
+}
+
+impl Running {
+    fn start(target: Arc<Target>, denies: bool) -> Self {
+        let (resources, lines) = (Resources::default(), Arc::default());
+        let denies = Arc::new(AtomicBool::new(denies));
+        let remote = Remote {
+            resources: Arc::clone(&resources),
+            lines: Arc::clone(&lines),
+            denies: Arc::clone(&denies),
+        };
+        let cluster = Cluster::default();
+        let engine = Engine::new(target, cluster.clone(), remote, Arc::new(Nobody));
+        let stop = CancellationToken::new();
+        let run = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
+        engine.reachable();
+        let kind: Arc<str> = KIND.into();
+        engine.event(&kind, Some(NAMESPACE), Event::Restarted);
+        engine.event(&kind, Some(NAMESPACE), Event::Applied(cluster.apply(shells())));
+        engine.event(&kind, Some(NAMESPACE), Event::Synced);
+        Self { engine, resources, lines, denies, stop, run }
+    }
+
+    fn resources(&self) -> MutexGuard<'_, BTreeMap<String, DynamicMessage>> {
+        self.resources.lock().expect("whole")
+    }
+
+    /// What was asked of the target since this was asked last, once so much time has passed.
+    async fn asked_within(&self, time: Duration) -> Vec<String> {
+        tokio::time::sleep(time).await;
+        std::mem::take(&mut *self.lines.lock().expect("whole"))
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.run.await.expect("it ends");
+    }
+}
+
+/// Longer than a read may lag behind a write.
+const LONG: Duration = Duration::from_secs(60);
+/// Less than any backoff that is left alone.
+const SHORT: Duration = Duration::from_secs(2);
+
 #[tokio::test(start_paused = true)]
 async fn one_of_the_same_name_in_another_scope_is_neither_drift_nor_in_its_place() {
     let target = target();
-    let (resources, lines) = (Resources::default(), Arc::new(Mutex::new(Vec::new())));
-    let denies = Arc::default();
-    let remote = Remote { resources: Arc::clone(&resources), lines: Arc::clone(&lines), denies };
-    let cluster = Cluster::default();
-    let engine = Engine::new(Arc::clone(&target), cluster.clone(), remote, Arc::new(Nobody));
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
-    engine.reachable();
-    let kind: Arc<str> = KIND.into();
-    engine.event(&kind, Some(NAMESPACE), Event::Restarted);
-    engine.event(&kind, Some(NAMESPACE), Event::Applied(cluster.apply(shells())));
-    engine.event(&kind, Some(NAMESPACE), Event::Synced);
-    // Longer than a read may lag behind a write.
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    let taken = || std::mem::take(&mut *lines.lock().expect("whole"));
-    assert_eq!(taken(), ["create /staging::shells"]);
+    let running = Running::start(Arc::clone(&target), false);
+    assert_eq!(running.asked_within(LONG).await, ["create /staging::shells"]);
 
     let plan =
         &target.kinds.iter().find(|found| found.kubernetes.kind == KIND).expect("it is there").resource;
     let scope = plan.parts().next().expect("a part beside the name").clone();
-    let mut other = resources.lock().expect("whole")["/staging::shells"].clone();
+    let mut other = running.resources()["/staging::shells"].clone();
     scope.set(&mut other, Field::String("/prod".to_owned()));
-    resources.lock().expect("whole").insert(named(plan, &other), other);
+    running.resources().insert(named(plan, &other), other);
     let scanned = async || {
-        assert_eq!(scan(&engine, Duration::ZERO).await, []);
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        taken()
+        assert_eq!(scan(&running.engine, Duration::ZERO).await, []);
+        running.asked_within(LONG).await
     };
     assert!(!plan.calls.list.is_empty(), "or this shows nothing");
     assert_eq!(scanned().await, [""; 0], "both are as they should be");
 
-    resources.lock().expect("whole").remove("/staging::shells");
+    running.resources().remove("/staging::shells");
     assert_eq!(scanned().await, ["get /staging::shells", "create /staging::shells"], "one is not the other");
-    stop.cancel();
-    let _ = running.await;
+    running.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_denied_is_tried_when_we_may_be_allowed_more() {
-    let (lines, denies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
-    let (resources, refuses) = (Resources::default(), Arc::clone(&denies));
-    let remote = Remote { resources, lines: Arc::clone(&lines), denies: refuses };
-    let cluster = Cluster::default();
-    let engine = Engine::new(target(), cluster.clone(), remote, Arc::new(Nobody));
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(Arc::clone(&engine).run(stop.clone()));
-    engine.reachable();
-    let kind: Arc<str> = KIND.into();
-    engine.event(&kind, Some(NAMESPACE), Event::Restarted);
-    engine.event(&kind, Some(NAMESPACE), Event::Applied(cluster.apply(shells())));
-    engine.event(&kind, Some(NAMESPACE), Event::Synced);
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    let taken = || std::mem::take(&mut *lines.lock().expect("whole"));
-    assert_eq!(taken(), ["denied"], "and left alone for long");
-    denies.store(false, Ordering::Relaxed);
-    engine.allowed();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(taken(), ["create /staging::shells"]);
-    engine.allowed();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(taken(), [""; 0], "nothing waits any more");
-    stop.cancel();
-    running.await.expect("ends");
+    let running = Running::start(target(), true);
+    assert_eq!(running.asked_within(LONG).await, ["denied"], "and left alone for long");
+    running.denies.store(false, Ordering::Relaxed);
+    running.engine.allowed();
+    assert_eq!(running.asked_within(SHORT).await, ["create /staging::shells"]);
+    running.engine.allowed();
+    assert_eq!(running.asked_within(SHORT).await, [""; 0], "nothing waits any more");
+    running.end().await;
 }

@@ -87,7 +87,7 @@ fn start_kubernetes(folder: &Path) -> Result<Kubernetes> {
         );
     };
     eprintln!("Starting kube-apiserver and etcd …");
-    Ok(Kubernetes::start(assets.as_ref(), folder, &[])?)
+    Ok(Kubernetes::start(assets.as_ref(), folder)?)
 }
 
 /// Puts the kubeconfig where it is easily found.

@@ -3,15 +3,14 @@
 //!
 //! The root holds the program, the libraries of the image's base and the pod's volumes, in a mount namespace of its own.
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use teleport_operator::sandbox::process::{Process, guarded};
 use tempfile::TempDir;
 
 use crate::place::Place;
@@ -20,7 +19,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_teleport-operator");
 
 /// A pod that runs; it ends when this is dropped, or the test process dies.
 pub struct Pod {
-    guard: Child,
+    process: Process,
     root: TempDir,
     log: PathBuf,
 }
@@ -43,8 +42,8 @@ impl Pod {
                 node.write(&format!("{}/{path}", text(&mount["mountPath"])), content.as_bytes());
             }
         }
-        let guard = node.start(container, log);
-        Self { guard, root, log: log.to_owned() }
+        let process = node.start(container, log);
+        Self { process, root, log: log.to_owned() }
     }
 
     /// All that it has said.
@@ -53,35 +52,18 @@ impl Pod {
     }
 
     /// How it ended, if it did.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.guard.try_wait().expect("it is a child")
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.process.ended().expect("it is a child")
     }
 
     /// Ends it as a node does: SIGTERM, and time to finish.
-    pub fn stop(mut self, place: &Place) -> ExitStatus {
-        let stdin = self.guard.stdin.as_mut().expect("it is piped");
-        writeln!(stdin, "TERM").expect("the guard reads");
-        let began = Instant::now();
-        let status = loop {
-            match self.ended() {
-                Some(status) => break status,
-                None if began.elapsed() > Duration::from_secs(30) => {
-                    panic!("it does not stop: {}", self.log())
-                }
-                None => sleep(Duration::from_millis(50)),
-            }
-        };
+    pub fn stop(self, place: &Place) -> ExitStatus {
+        self.process.signal("TERM").expect("it runs");
+        let status = self.process.wait(Duration::from_secs(30)).expect("it is a child");
+        let status = status.unwrap_or_else(|| panic!("it does not stop: {}", self.log()));
         place.kubectl(&["delete", "pod", "--all", "--force", "--grace-period=0"], "");
         assert!(self.root.path().join("teleport-operator").exists());
         status
-    }
-}
-
-impl Drop for Pod {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        // Its end is all that matters; there is nobody to tell of a failure.
-        let _ = self.guard.wait();
     }
 }
 
@@ -188,11 +170,7 @@ impl Node<'_> {
         serde_json::from_str(&self.place.kubectl(&["get", kind, name, "-o", "json"], "")).expect("JSON")
     }
 
-    fn start(&self, container: &Value, log: &Path) -> Child {
-        // Signals come in as lines; the reader sees its input end even when the test process is killed by SIGKILL.
-        const GUARD: &str = r#"exec 3<&0; "$0" "$@" 3<&- & server=$!
-            { while read -r signal <&3; do kill -"$signal" $server; done; kill -KILL $server; } & reader=$!
-            wait $server; code=$?; kill $reader; exit $code"#;
+    fn start(&self, container: &Value, log: &Path) -> Process {
         // One process all the way, so that signals reach the program.
         const ENTER: &str = r#"root=$1 user=$2; shift 2; mount --bind "$root" "$root" &&
             mount -o remount,bind,ro "$root" && exec chroot $user "$root" "$@""#;
@@ -204,11 +182,10 @@ impl Node<'_> {
         } else {
             (vec!["--mount", "--map-root-user"], String::new())
         };
-        let (host, port) =
-            self.place.cluster.url().trim_start_matches("https://").split_once(':').expect("a port");
-        let output = File::options().create(true).append(true).open(log).expect("a log file");
-        let mut command = Command::new("sh");
-        command.args(["-c", GUARD, "unshare"]).args(unshare).args(["--", "sh", "-c", ENTER, "enter"]);
+        let url = self.place.cluster.url();
+        let (host, port) = url.trim_start_matches("https://").split_once(':').expect("a port");
+        let mut command = guarded("unshare");
+        command.args(unshare).args(["--", "sh", "-c", ENTER, "enter"]);
         command.arg(self.root).arg(user).args(list(&container["command"]).iter().map(text));
         command.env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
         // As a node does for every pod.
@@ -223,12 +200,7 @@ impl Node<'_> {
                 .map_or_else(|| self.field(&variable["valueFrom"]["fieldRef"]), str::to_owned);
             command.env(text(&variable["name"]), value);
         }
-        let child = command
-            .stdin(Stdio::piped())
-            .stdout(output.try_clone().expect("a second handle"))
-            .stderr(output)
-            .spawn();
-        child.expect("sh starts")
+        Process::start(&mut command, log).expect("it starts")
     }
 }
 

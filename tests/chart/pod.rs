@@ -151,7 +151,7 @@ impl Guide {
 }
 
 /// Waits until something is there.
-fn until<T>(pod: &mut Pod, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+fn until<T>(pod: &Pod, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -197,14 +197,14 @@ fn the_guide_leads_to_a_pod_that_syncs_with_the_rights_it_has() {
         policies,
     ]);
 
-    let mut pod = guide.start();
+    let pod = guide.start();
     let held = || place.objects("lease").into_iter().next();
-    until(&mut pod, "it holds the Lease", held);
+    until(&pod, "it holds the Lease", held);
     guide.run("kubectl apply");
     let role = guide.target.resource("role", "orders-developer").expect("the role is in Teleport");
     assert_eq!(role.json["metadata"]["labels"]["teleport.dev/origin"], "kubernetes");
 
-    exercise(&guide, &mut pod);
+    exercise(&guide, &pod);
     let asked = guide.asked();
     let refused: Vec<_> = asked.iter().filter(|(_, codes)| codes.contains(&403)).collect();
     assert!(refused.is_empty(), "{refused:?}");
@@ -222,8 +222,8 @@ fn the_guide_leads_to_a_pod_that_syncs_with_the_rights_it_has() {
     guide.run("helm install");
     let flags = ["--reuse-values", "--set", "tls.existingCASecretName=my-root-ca", "--set-json", &flag];
     place.helm(&[&["upgrade", "teleport-operator", &chart], &flags[..]].concat());
-    let mut pod = guide.start();
-    until(&mut pod, "it is ready", || {
+    let pod = guide.start();
+    until(&pod, "it is ready", || {
         ureq::get(format!("http://{health}/readyz")).call().ok().filter(|answer| answer.status() == 200)
     });
     assert_eq!(place.custom_resources(), before);
@@ -233,7 +233,7 @@ fn the_guide_leads_to_a_pod_that_syncs_with_the_rights_it_has() {
 }
 
 /// Gives the operator a reason to use each of its rights: objects of all kinds, a Secret, and events that repeat.
-fn exercise(guide: &Guide, pod: &mut Pod) {
+fn exercise(guide: &Guide, pod: &Pod) {
     let place = &guide.place;
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "of-the-connector", "annotations": { "resources.teleport.dev/allow-lookup-from-cr": "*" } },

@@ -15,7 +15,7 @@ fn holder(world: &World) -> String {
 
 #[test]
 fn a_signal_ends_it_well_and_frees_the_lease() {
-    let mut world = World::new("process");
+    let world = World::new("process");
     world.until_operator_ready();
     world.apply_all([&role("my-role", &["root"])]);
     world.until_ready("TeleportRoleV7", "my-role");
@@ -29,7 +29,7 @@ fn a_signal_ends_it_well_and_frees_the_lease() {
 /// The first one waits for what is under way, and that may be long.
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let mut world = World::new("process-twice");
+    let world = World::new("process-twice");
     world.until_operator_ready();
     world.target.inject(&json!({"method": "*/CreateRole", "latency_ms": 60_000, "times": 1}));
     world.apply_all([&role("my-role", &["root"])]);

@@ -17,7 +17,7 @@ const END: Duration = Duration::from_secs(20);
 
 #[test]
 fn one_replica_writes_and_the_other_takes_over() {
-    let mut world = World::new("replicas");
+    let world = World::new("replicas");
     world.apply_all([&role("first", &["root"])]);
     world.until_ready("TeleportRoleV7", "first");
     let second = world.replica("second.log", &[]);
@@ -70,7 +70,7 @@ fn a_leader_hands_over_in_time_and_there_are_never_two() {
     let _third = std::thread::scope(|scope| {
         // Ends the editing whatever happens to the rest, else the scope would wait for ever.
         let _end = OnDrop(|| over.store(true, Ordering::Relaxed));
-        let mut first = start("first");
+        let first = start("first");
         scope.spawn(|| edit_until(&world, &over));
         first_write("first");
         let second = start("second");
@@ -163,7 +163,7 @@ fn shards_are_shared_out_and_taken_over() {
         world.until("it is ready", || replica.health("/readyz").filter(|(status, _)| *status == 200));
         replica
     };
-    let mut first = start("first.log");
+    let first = start("first.log");
     world.until("the first replica has a shard", || (shards(&first).len() == 1).then_some(()));
     let second = start("second.log");
     world.until("each has one", || (shards(&second).len() == 1).then_some(()));

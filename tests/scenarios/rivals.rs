@@ -62,7 +62,7 @@ fn of_two_namespaces_one_has_the_resource() {
         conditions.into_iter().find(|condition| condition["type"] == name).cloned().unwrap_or_default()
     };
     let flags = ["--namespace", "rivals", "--namespace", OTHER];
-    let mut operator = world.replica("first.log", &flags);
+    let operator = world.replica("first.log", &flags);
     world.apply_all([&role("shared", &["ours"])]);
     world.until_ready(KIND, "shared");
     other(&["apply", "-f", "-"], &role("shared", &["theirs"]).to_string());

@@ -2,13 +2,14 @@
 //! With a proxy and a load balancer in front of it, if asked for. It must not outlive the test process, however that ends.
 #![allow(dead_code, reason = "each test binary has this module, and uses its part of it")]
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use teleport_operator::sandbox::process::{Process, guarded};
 use tempfile::TempDir;
 
 /// How long a server may take to answer; it takes a tenth of a second on an idle machine.
@@ -18,7 +19,8 @@ const LOG: &str = "teleport-auth.log";
 
 /// A running auth server; stopped and its folder removed when dropped.
 pub struct Teleport {
-    server: Server,
+    /// None while it is killed.
+    server: Option<Process>,
     folder: TempDir,
     ready: Ready,
 }
@@ -54,10 +56,8 @@ impl Teleport {
     /// Starts a server that keeps what it is told, so that it can be killed and revived.
     pub fn kept(lag: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let server = Server::start(
-            folder.path(),
-            &Self::keeping(&folder, lag, "127.0.0.1:0").each_ref().map(|flag| &**flag),
-        );
+        let flags = Self::keeping(&folder, lag, "127.0.0.1:0");
+        let server = Some(start(folder.path(), &flags.each_ref().map(|flag| &**flag)));
         let ready = ready(folder.path());
         Self { server, folder, ready }
     }
@@ -69,21 +69,21 @@ impl Teleport {
 
     /// Ends it without warning.
     pub fn kill(&mut self) {
-        self.server.stop();
+        self.server = None;
         fs::remove_file(self.path("ready.json")).expect("it was ready");
     }
 
     /// Starts a killed one again: with other authorities, at its address, and with what it kept.
     pub fn revive(&mut self, lag: &str) {
         let flags = Self::keeping(&self.folder, lag, &self.ready.auth);
-        self.server = Server::start(self.folder.path(), &flags.each_ref().map(|flag| &**flag));
+        self.server = Some(start(self.folder.path(), &flags.each_ref().map(|flag| &**flag)));
         self.ready = ready(self.folder.path());
     }
 
     /// Starts a server with these flags of the peer.
     pub fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let server = Server::start(folder.path(), &[flags, &["-listen", "127.0.0.1:0"]].concat());
+        let server = Some(start(folder.path(), &[flags, &["-listen", "127.0.0.1:0"]].concat()));
         let ready = ready(folder.path());
         Self { server, folder, ready }
     }
@@ -126,45 +126,17 @@ impl Teleport {
     /// Ends it, and starts another one with other authorities and an empty store in the same folder and at the same
     /// address.
     pub fn replace(&mut self) {
-        self.server.stop();
+        self.server = None;
         fs::remove_file(self.path("ready.json")).expect("it was ready");
-        self.server = Server::start(self.folder.path(), &["-cache-lag", "0", "-listen", &self.ready.auth]);
+        self.server = Some(start(self.folder.path(), &["-cache-lag", "0", "-listen", &self.ready.auth]));
         ready(self.folder.path());
     }
 }
 
-/// The server's process, killed when dropped and when the test process dies.
-struct Server(Child);
-
-impl Server {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        // The reader sees its input end even when the test process is killed by SIGKILL.
-        const GUARD: &str = r#"exec 3<&0; "$0" "$@" 3<&- & server=$!
-            { read -r _ <&3; kill -KILL $server; } & wait $server"#;
-        let guard = Command::new("sh")
-            .args(["-c", GUARD])
-            .arg(binary())
-            .arg("-dir")
-            .arg(folder)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.join(LOG)).expect("a log file"))
-            .spawn();
-        Self(guard.expect("sh starts"))
-    }
-
-    fn stop(&mut self) {
-        drop(self.0.stdin.take());
-        // Its end is all that matters; there is nobody to tell of a failure.
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
-    }
+fn start(folder: &Path, arguments: &[&str]) -> Process {
+    let mut command = guarded(binary());
+    command.arg("-dir").arg(folder).args(arguments);
+    Process::start(&mut command, &folder.join(LOG)).expect("it starts")
 }
 
 fn binary() -> &'static Path {

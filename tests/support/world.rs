@@ -166,8 +166,8 @@ impl World {
     }
 
     /// The operator that runs.
-    pub fn operator(&mut self) -> &mut Operator {
-        self.operator.as_mut().expect("the operator runs")
+    pub fn operator(&self) -> &Operator {
+        self.operator.as_ref().expect("the operator runs")
     }
 
     /// All that the operator has said.
