@@ -35,6 +35,11 @@ pub fn kubernetes_rules(kinds: &[&Arc<Kind>], cluster: bool) -> Value {
     rules.into()
 }
 
+/// The rule of the Role that lets an operator of a scope keep in this Secret who it is.
+pub fn identity_rule(secret: &str) -> Value {
+    json!({ "apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get", "patch"] })
+}
+
 /// The role that the operator needs in the target for these kinds: a rule for each permission, with the verbs that the calls
 /// of the mappings need, and the selectors.
 pub fn target_role(role: &Role, kinds: &[&Arc<Kind>]) -> Value {

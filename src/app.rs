@@ -1,8 +1,10 @@
 //! The composition root: takes the configuration apart, builds the parts, wires and runs them until told to stop.
 //! Holds no logic of its own beyond who is told what, and in which order things end.
+mod identity;
 mod observe;
 mod standing;
 
+pub use identity::{Kept, kept, known};
 pub use standing::Told;
 
 use std::collections::BTreeSet;

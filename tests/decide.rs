@@ -227,6 +227,14 @@ fn situations_and_what_follows() {
             "Failed [decoded=true:true scoped=true:none owned=false:false] Slow".into(),
         ),
         (
+            "another operator's",
+            {
+                let found = Found { owned: false, theirs: Some("`by` is `x`".into()), ..ours() };
+                Known { live: Live::Found(found), ..known() }
+            },
+            "Failed [decoded=true:true scoped=true:none owned=false:other] Slow".into(),
+        ),
+        (
             "another kind under the same name",
             {
                 let found = Found { other_kind: Some("wrong sub_kind".into()), ..ours() };
@@ -742,6 +750,7 @@ fn answers() -> impl Strategy<Value = Answers> {
     let found = (flags, "r[1-3]", "live|other").prop_map(
         |((owned, other, stale, differs, lacks, blind), revision, hash)| Found {
             owned,
+            theirs: (!owned && other).then(|| "another's".to_owned()),
             other_kind: other.then(|| "other".to_owned()),
             stale,
             revision,

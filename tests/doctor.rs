@@ -137,6 +137,16 @@ fn what_is_well_is_found_well_and_what_is_not_is_named() {
         said.contains("leases (create, get, update)") && said.contains("teleport-operator rbac"),
         "{said}"
     );
+    assert!(!found.contains_key("Operator's identity"), "of a scope alone: {found:#?}");
+    let scoped = ["--namespace=default", "--scope=/staging", &server, &identity];
+    for (kubeconfig, expected, part) in [
+        (&admin, "passed", "kept in the Secret default/teleport-shared-state"),
+        (&nobody, "failed", r#""resourceNames":["teleport-shared-state"]"#),
+    ] {
+        let found = checks(kubeconfig, &[], &scoped);
+        let (state, said) = &found["Operator's identity"];
+        assert!(state == expected && said.contains(part), "{state}: {said}");
+    }
     let (state, said) = &found["target permissions"];
     assert_eq!(state, "failed");
     assert!(said.contains(r#"{"resources":["access_graph_settings"],"verbs":["#), "{said}");

@@ -5,6 +5,7 @@ use teleport_operator::crd::crd;
 use teleport_operator::diagnostic::{Diagnostic, Source};
 use teleport_operator::mapping::plan::{Kind, Target};
 use teleport_operator::mapping::{embedded, embedded_schema, embedded_sources, load};
+use teleport_operator::target::proof::{is_marked, mark, other_operator};
 use teleport_operator::target::request::{self, Inputs};
 use teleport_operator::translate::{Desired, desired, print, read};
 
@@ -70,6 +71,39 @@ fn a_member_beside_the_specification_is_read_and_printed() {
     assert_eq!(read::resource(kind, &printed), (made.message, Vec::new()));
 }
 
+/// Several operators may work in one scope; elsewhere there is nothing to tell apart.
+#[test]
+fn what_is_in_a_scope_is_one_operators() {
+    let known = |id: &str| {
+        let target = embedded().expect("the embedded mappings are sound");
+        target.known_as(&[("{operator-id}", id.to_owned())])
+    };
+    let (ours, theirs) = (known("ours"), known("theirs"));
+    let nobodys = embedded().expect("the embedded mappings are sound");
+    let resource = &kind(&ours, "TeleportScopedRoleV1").resource;
+    let mut manifest = manifest();
+    let made = |target: &Target, manifest: &Json| translated(target, manifest).message;
+    let marked = |live: &DynamicMessage| is_marked(&ours.ownership, resource, live);
+    let other = |live: &DynamicMessage| other_operator(&ours.ownership, resource, live);
+
+    let live = made(&ours, &manifest);
+    assert_eq!((marked(&live), other(&live)), (true, None));
+    let live = made(&theirs, &manifest);
+    let whose = "`resources.teleport.dev/operator-id` is `theirs`".to_owned();
+    assert_eq!((marked(&live), other(&live)), (false, Some(whose)));
+    assert!(marked(&mark(&ours.ownership, resource, &live)), "as it would be if it were taken over");
+    let live = made(&nobodys, &manifest);
+    let whose = "`resources.teleport.dev/operator-id` is missing".to_owned();
+    assert_eq!((marked(&live), other(&live)), (false, Some(whose)));
+    assert!(is_marked(&nobodys.ownership, resource, &made(&theirs, &manifest)), "who is nobody asks no more");
+
+    manifest["scope"] = json!("");
+    let live = made(&theirs, &manifest);
+    assert_eq!((marked(&live), other(&live)), (true, None));
+    let unmarked = DynamicMessage::new(resource.message.clone());
+    assert_eq!((marked(&unmarked), other(&unmarked)), (false, None), "not even of ours");
+}
+
 /// What is in a scope says whose it is, as far as that is known; what is in none carries our mark alone.
 #[test]
 fn what_is_in_a_scope_is_labelled() {
@@ -89,12 +123,17 @@ fn what_is_in_a_scope_is_labelled() {
     manifest["metadata"]["namespace"] = json!("prod");
     manifest["metadata"]["labels"] =
         json!({"team": "red", "resources.teleport.dev/owner-email": "me@example.com"});
-    let words =
-        [("{owner-email}", "it@example.com"), ("{token}", "operator"), ("{operator-namespace}", "teleport")];
+    let words = [
+        ("{operator-id}", "0-1"),
+        ("{owner-email}", "it@example.com"),
+        ("{token}", "operator"),
+        ("{operator-namespace}", "teleport"),
+    ];
     let known = target().known_as(&words.map(|(word, text)| (word, text.to_owned())));
     let mut all = of_object;
     all["team"] = json!("red");
     all["resources.teleport.dev/owner-email"] = json!("it@example.com");
+    all["resources.teleport.dev/operator-id"] = json!("0-1");
     all["resources.teleport.dev/token-name"] = json!("operator");
     all["resources.teleport.dev/namespace"] = json!("teleport");
     all["resources.teleport.dev/custom-resource-namespace"] = json!("prod");

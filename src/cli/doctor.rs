@@ -39,11 +39,12 @@ pub enum Format {
 ///
 /// # Errors
 /// When the flags make no sense, or the output can't be written.
-pub fn run(args: &Args, target: &Target, out: &mut (impl Write + Send)) -> Result<bool> {
-    let config = run::config(&args.run, target)?;
+pub fn run(args: &Args, target: Target, out: &mut (impl Write + Send)) -> Result<bool> {
+    let target = run::within(&args.run, target)?;
+    let config = run::config(&args.run, &target)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut checks, mut written) = (Vec::new(), Ok(()));
-    runtime.block_on(examine(&config, target, &mut |check| {
+    runtime.block_on(examine(&config, &target, &mut |check| {
         if args.output == Format::Text && written.is_ok() {
             written = write(&check, out);
         }

@@ -28,6 +28,7 @@ use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::app;
 use crate::diagnostic::Diagnostic;
 use crate::mapping::plan::Target;
 use choose::Choice;
@@ -99,7 +100,7 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
         }
         Some(Command::Doctor(args)) => {
             let chosen = chosen(&cli.source, &args.choice);
-            chosen.and_then(|target| doctor::run(&args.args, &target, &mut io::stdout())).map(exit_code)
+            chosen.and_then(|target| doctor::run(&args.args, target, &mut io::stdout())).map(exit_code)
         }
         Some(other) => print(&other, &cli.source),
     };
@@ -139,11 +140,15 @@ fn chosen(source: &source::Given, choice: &Choice) -> Result<Target> {
 }
 
 fn run_operator(Choosing { choice, args }: &Choosing<run::Args>, source: &source::Given) -> Result<ExitCode> {
-    let target = Arc::new(run::within(args, chosen(source, choice)?)?);
+    let target = run::within(args, chosen(source, choice)?)?;
     let config = run::config(args, &target)?;
     run::start_log(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async { crate::app::run(config, target, crate::ops::shutdown::on_signal()?).await })?;
+    runtime.block_on(async {
+        let stop = crate::ops::shutdown::on_signal()?;
+        let Some(target) = stop.run_until_cancelled(app::known(&config, target)).await else { return Ok(()) };
+        app::run(config, Arc::new(target?), stop).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema::lacking;
 use super::{Check, Told};
-use crate::access::kubernetes_rules;
-use crate::app::Config;
+use crate::access::{identity_rule, kubernetes_rules};
+use crate::app::{self, Config, Kept};
 use crate::crd::crd;
 use crate::kube::errors::Error;
 use crate::kube::review::{Action, may};
@@ -38,7 +38,35 @@ pub(super) async fn examine(client: &Client, config: &Config, plan: &Target, tel
     for namespace in &config.namespaces {
         tell(permissions(client, plan, namespace.as_deref(), lease).await);
     }
+    match app::kept(config, plan) {
+        Ok(Some(kept)) => tell(identity(client, &kept).await),
+        Ok(None) => {}
+        Err(error) => tell(Check::failed(IDENTITY, format!("{error:#}"))),
+    }
     tell(definitions(client, plan).await);
+}
+
+const IDENTITY: &str = "Operator's identity";
+
+/// An operator of a scope is to find who it is, or to write it down.
+async fn identity(client: &Client, kept: &Kept) -> Check {
+    let Kept { namespace, secret, .. } = kept;
+    let rule = identity_rule(secret);
+    for mut action in actions(&json!([rule]), Some(namespace), None) {
+        action.name = Some(secret.clone());
+        match may(client, &action).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let detail = format!("may not {} the Secret {namespace}/{secret}", action.verb);
+                let advice = format!(
+                    "the Role in {namespace} needs the rule {rule}, and there must be the Secret; the chart makes both"
+                );
+                return Check::failed(IDENTITY, detail).advice(advice);
+            }
+            Err(error) => return Check::failed(IDENTITY, error.to_string()),
+        }
+    }
+    Check::passed(IDENTITY, format!("kept in the Secret {namespace}/{secret}"))
 }
 
 /// Everything that the Role has, in one namespace or in all; of Leases, what is needed where the Lease is.

@@ -7,6 +7,7 @@ pub mod crds;
 pub mod errors;
 pub mod events;
 pub mod finalizer;
+pub mod identity;
 pub mod issuer;
 pub mod lease;
 pub mod namespaces;

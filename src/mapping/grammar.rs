@@ -236,9 +236,33 @@ static OWNERSHIP: &[Key] = &[
     key(
         "scoped",
         Takes::Map(&Takes::Text),
-        "Labels that a resource in a scope has beside it. In their texts stand {owner-email}, {token}, \
-         {operator-namespace}, {name}, {namespace}, {api-version} and {kind}; one for which there is nothing leaves its \
+        "Labels that a resource in a scope has beside it. In their texts stand {operator-id}, \
+         {owner-email}, {token}, {operator-namespace}, {name}, {namespace}, {api-version} and {kind}; one for which there is nothing leaves its \
          label out.",
+    ),
+    key(
+        "identity",
+        Takes::Table(IDENTITY),
+        "What {operator-id} stands for, by which operators of one scope tell their resources from each other's.",
+    ),
+];
+
+static IDENTITY: &[Key] = &[
+    required(
+        "label",
+        Takes::Text,
+        "Of the labels in `scoped` the one that is `{operator-id}`: without it, a resource \
+         in a scope is another's.",
+    ),
+    required(
+        "secret",
+        Takes::Text,
+        "Secret that holds it; `{release}` stands for RELEASE_NAME, otherwise the target's name.",
+    ),
+    required(
+        "keys",
+        Takes::Texts,
+        "Keys in the Secret: it is what the first has that is there, or else written under the first.",
     ),
 ];
 
@@ -367,6 +391,7 @@ static OWNED: &[Key] = &[
     TRUE,
     FALSE,
     required("new", Takes::Table(SAYS), "True: there was none before."),
+    key("other", Takes::Table(SAYS), "False: it is another operator's; otherwise as false."),
     key(
         "recorded",
         Takes::Table(SAYS),

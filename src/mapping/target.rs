@@ -7,8 +7,8 @@ use super::errors::{CODES, Class, Errors, Operation};
 use super::naming::call_meant;
 use super::path;
 use super::plan::{
-    AnswerPath, Condition, Connection, Credentials, Features, Limits, Ownership, Role, Says, Setup, Target,
-    Way, Within, Words,
+    AnswerPath, Condition, Connection, Credentials, Features, Identity, Limits, Ownership, Role, Says, Setup,
+    Target, Way, Within, Words,
 };
 use super::raw::{Document, Node, Table, Text, Value};
 use super::stream;
@@ -93,9 +93,19 @@ fn condition(table: &Table) -> Option<Condition> {
 
 fn ownership(table: &Table) -> Option<Ownership> {
     let table = table.table("ownership");
+    let identity = table.table("identity");
+    let identity = || {
+        let keys = identity.texts("keys").into_iter().map(|key| key.text).collect();
+        Some(Identity { label: identity.text("label")?.text, secret: identity.text("secret")?.text, keys })
+    };
     let scoped = table.table("scoped").entries();
     let scoped = scoped.filter_map(|(label, node)| Some((label.text.clone(), node.text()?.text))).collect();
-    Some(Ownership { label: table.text("label")?.text, value: table.text("value")?.text, scoped })
+    Some(Ownership {
+        label: table.text("label")?.text,
+        value: table.text("value")?.text,
+        scoped,
+        identity: identity(),
+    })
 }
 
 struct Build<'a> {
@@ -173,9 +183,18 @@ impl Build<'_> {
         }
     }
 
-    /// What stands in braces in a label must stand for something.
+    /// What stands in braces in a label must stand for something, and the identity in the label that it is in.
     fn check_ownership(&mut self) {
-        for (_, node) in self.document.table.table("ownership").table("scoped").entries() {
+        let table = self.document.table.table("ownership");
+        let (scoped, identity) = (table.table("scoped"), table.table("identity"));
+        if let Some(label) = identity.text("label")
+            && scoped.text(&label.text).is_none_or(|text| text.text != Ownership::IDENTITY)
+        {
+            let message = format!("`{}` is no label that is the operator's identity", label.text);
+            let help = format!("in `ownership.scoped`: \"{}\" = \"{}\"", label.text, Ownership::IDENTITY);
+            self.error(message, label.span, Some(help));
+        }
+        for (_, node) in scoped.entries() {
             let Some(text) = node.text() else { continue };
             let mut rest = text.text.as_str();
             while let Some((word, after)) = rest

@@ -22,7 +22,7 @@ use crate::kube::object::{Key, Object};
 use crate::mapping::errors::Class;
 use crate::mapping::plan::{Kind, OwnedBy, Target, Words};
 use crate::target::gate::Write;
-use crate::target::proof::{Owned, Vacant, mark};
+use crate::target::proof::{Owned, Vacant, mark, other_operator};
 use crate::translate::secrets::SecretRef;
 use crate::translate::{compare, manifest, secrets};
 
@@ -331,6 +331,7 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         let changed = differences(live);
         Found {
             owned,
+            theirs: other_operator(ownership, resource, live),
             other_kind: self.other_kind(live),
             stale: self.memory.has_replaced(&revision),
             changed_if_ours: match owned {

@@ -74,7 +74,9 @@ pub fn mark(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -
     let Some(place) = &resource.metadata.labels else { return marked };
     let labels = place.get(live).map(std::borrow::Cow::into_owned);
     let mut labels = labels.as_ref().and_then(Value::as_map).cloned().unwrap_or_default();
-    labels.insert(MapKey::String(ownership.label.clone()), Value::String(ownership.value.clone()));
+    for (label, value) in marks(ownership, resource, live) {
+        labels.insert(MapKey::String(label.to_owned()), Value::String(value.to_owned()));
+    }
     place.set(&mut marked, Value::Map(labels));
     marked
 }
@@ -87,8 +89,32 @@ pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessa
         OwnedBy::Record => return false,
         OwnedBy::Mark => {}
     }
-    let labels = resource.metadata.labels.as_ref().and_then(|labels| labels.get(live));
-    let Some(labels) = labels else { return false };
-    let key = MapKey::String(ownership.label.clone());
-    labels.as_map().and_then(|labels| labels.get(&key)).and_then(Value::as_str) == Some(&ownership.value)
+    marks(ownership, resource, live).all(|(key, value)| label(resource, live, key).as_deref() == Some(value))
+}
+
+/// What a resource must be labelled with to be ours; in a scope that is more than elsewhere.
+fn marks<'a>(
+    ownership: &'a Ownership,
+    resource: &Resource,
+    live: &DynamicMessage,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let in_scope = resource.scope.is_some() && resource.parts().any(|part| !part.text(live).is_empty());
+    let identity = ownership.identity_mark().filter(|_| in_scope);
+    std::iter::once((&*ownership.label, &*ownership.value)).chain(identity)
+}
+
+fn label(resource: &Resource, live: &DynamicMessage, key: &str) -> Option<String> {
+    let labels = resource.metadata.labels.as_ref()?.get(live)?;
+    Some(labels.as_map()?.get(&MapKey::String(key.to_owned()))?.as_str()?.to_owned())
+}
+
+/// Which other operator a resource says that it belongs to, where it is one of ours but for that.
+pub fn other_operator(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> Option<String> {
+    let mut lacking = marks(ownership, resource, live)
+        .filter(|(key, value)| label(resource, live, key).as_deref() != Some(value));
+    let (key, _) = lacking.next()?;
+    (key != ownership.label).then(|| match label(resource, live, key) {
+        Some(other) => format!("`{key}` is `{other}`"),
+        None => format!("`{key}` is missing"),
+    })
 }

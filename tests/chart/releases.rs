@@ -153,3 +153,28 @@ fn the_server_takes_all_of_it() {
         }
     }
 }
+
+/// What an operator of a scope wrote down of itself is there for the next one, whatever becomes of the release.
+#[test]
+fn who_an_operator_is_outlives_its_release() {
+    const STATE: &str = "teleport-operator-shared-state";
+    let place = Place::new("teleport-iac");
+    let chart = chart().display().to_string();
+    let values = own("values/official/scoped.yaml").display().to_string();
+    let release = |verb: &str, more: &[&str]| {
+        place.helm(&[&[verb, "teleport-operator", &chart, "--values", &values], more].concat())
+    };
+    release("install", &[]);
+    place.kubectl(&["patch", "secret", STATE, "-p", r#"{"stringData": {".operator-id": "we"}}"#], "");
+    let before = place.objects("secret")[STATE].clone();
+    let is_there = || {
+        let now = place.objects("secret")[STATE].clone();
+        (now["metadata"]["uid"] == before["metadata"]["uid"]) && now["data"] == before["data"]
+    };
+    release("upgrade", &["--set", "priorityClassName=high"]);
+    assert!(is_there());
+    place.helm(&["uninstall", "teleport-operator"]);
+    assert!(is_there());
+    release("install", &[]);
+    assert!(is_there());
+}

@@ -92,6 +92,7 @@ fn live(pass: &Pass) -> decide::Live {
         Live::Unreadable => decide::Live::Unreadable(failure(Why::Unavailable)),
         Live::Found { resource, stale } => decide::Live::Found(decide::Found {
             owned: resource.ours,
+            theirs: None,
             other_kind: None,
             stale,
             revision: text(resource.revision),

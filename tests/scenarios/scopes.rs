@@ -15,6 +15,38 @@ fn scoped(name: &str, scope: &str) -> Value {
     role
 }
 
+/// What a Role of the chart allows an operator of a scope beyond one without, and the Secret that it is about.
+const STATE: &str = r#"
+apiVersion: v1
+kind: Secret
+metadata: {name: one-shared-state}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: another-shared-state}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: operator-state}
+rules:
+- {apiGroups: [""], resources: [secrets], resourceNames: [one-shared-state, another-shared-state], verbs: [get, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: operator-state}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: operator-state}
+subjects: [{kind: ServiceAccount, name: operator}]
+"#;
+
+/// Starts the operator of a release with this scope, in the place of the one that runs.
+fn run(world: &mut World, sandbox: &Sandbox, release: &str, scope: &str) {
+    drop(world.operator.take());
+    world.environment = vec![("RELEASE_NAME".to_owned(), release.to_owned())];
+    let more: Vec<&str> = sandbox.flags().into_iter().chain(["--scope", scope]).collect();
+    world.run(&more);
+    world.until_operator_ready();
+}
+
 /// Waits until an object says this of its scope, and as a whole the same where that is the trouble.
 fn until_says(world: &World, kind: &str, name: &str, (status, reason, message): (&str, &str, &str)) {
     world.until_says(kind, name, ("ValidScope", status, reason, message));
@@ -43,12 +75,8 @@ fn an_operator_without_a_scope_leaves_scopes_to_others() {
 fn an_operator_with_a_scope_has_that_scope_and_no_other() {
     let sandbox = Sandbox::start();
     let mut world = World::without_operator("scopes");
-    let run = |world: &mut World, scope: &str| {
-        let more: Vec<&str> = sandbox.flags().into_iter().chain(["--scope", scope]).collect();
-        world.run(&more);
-        world.until_operator_ready();
-    };
-    run(&mut world, "/staging");
+    world.apply(STATE);
+    run(&mut world, &sandbox, "one", "/staging");
     world.apply_all([
         &role("my-role", &["root"]),
         &scoped("shells", "/staging"),
@@ -72,8 +100,7 @@ fn an_operator_with_a_scope_has_that_scope_and_no_other() {
         || sandbox.server.snapshot().remove(MESSAGE).unwrap_or_default().into_keys().collect::<Vec<_>>();
     assert_eq!(stored(), ["shells in /staging"]);
 
-    world.operator.take().expect("it runs").kill();
-    run(&mut world, "/staging/eu");
+    run(&mut world, &sandbox, "one", "/staging/eu");
     world.until_ready(KIND, "nested");
     let other = r#"Resource scope "/staging" does not match the operator scope "/staging/eu"."#;
     until_says(&world, KIND, "shells", ("False", "NonMatchingScope", other));
@@ -83,4 +110,48 @@ fn an_operator_with_a_scope_has_that_scope_and_no_other() {
     world.delete(KIND, "nested");
     world.until_gone(KIND, "nested");
     assert_eq!(stored(), ["shells in /staging"]);
+}
+
+#[test]
+fn operators_of_one_scope_tell_their_resources_apart() {
+    let sandbox = Sandbox::start();
+    let mut world = World::without_operator("scopes-shared");
+    world.apply(STATE);
+    run(&mut world, &sandbox, "one", "/staging");
+    world.apply_all([&scoped("shells", "/staging")]);
+    world.until_ready(KIND, "shells");
+    let label = || {
+        let stored =
+            serde_json::to_value(&sandbox.server.snapshot()[MESSAGE]["shells in /staging"]).expect("JSON");
+        stored["metadata"]["labels"]["resources.teleport.dev/operator-id"].clone()
+    };
+    let uid = |name: &str| {
+        let text = world.kubectl(&["get", "secret", name, "-o", "jsonpath={.metadata.uid}"]);
+        Value::String(text)
+    };
+    let (one, another) = (uid("one-shared-state"), uid("another-shared-state"));
+    assert_eq!(label(), one);
+
+    // The same objects in the hands of another operator: as when they are moved, with their statuses, to another cluster.
+    run(&mut world, &sandbox, "another", "/staging");
+    world.apply_all([&scoped("own", "/staging")]);
+    world.until_ready(KIND, "own");
+    let whose = format!("`resources.teleport.dev/operator-id` is `{}`", one.as_str().expect("a text"));
+    let message = format!(
+        "A resource with the same name already exists in Teleport and is another operator's. Refusing to reconcile. \
+         Its label {whose}. The annotation `resources.teleport.dev/adopt: always` has it taken over."
+    );
+    world.until_says(KIND, "shells", ("TeleportResourceOwned", "False", "OriginLabelNotMatching", &message));
+    assert_eq!(label(), one);
+    let adopt = json!({ "metadata": { "annotations": { "resources.teleport.dev/adopt": "always" } } });
+    world.patch(KIND, "shells", &adopt);
+    world.until_ready(KIND, "shells");
+    assert_eq!(label(), another);
+
+    // And back, to an operator that is the same as before.
+    run(&mut world, &sandbox, "one", "/staging");
+    world.delete(KIND, "own");
+    world.until_gone(KIND, "own");
+    let left = sandbox.server.snapshot().remove(MESSAGE).unwrap_or_default();
+    assert!(left.contains_key("own in /staging"), "another operator's is left alone");
 }

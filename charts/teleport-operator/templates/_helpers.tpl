@@ -18,6 +18,11 @@ them, and says where the Auth Service is. */ -}}
 {{- coalesce (.Values.serviceAccount).name (include "teleport-cluster.operator.fullname" .) -}}
 {{- end -}}
 
+{{- /* As the official chart names it: an operator that takes over from the official one is the same to Teleport. */ -}}
+{{- define "teleport-cluster.operator.stateSecret" -}}
+{{- printf "%s-shared-state" (include "teleport-cluster.operator.fullname" .) -}}
+{{- end -}}
+
 {{- define "teleport-cluster.operator.version" -}}
 {{- coalesce .Values.teleportVersionOverride .Chart.Version -}}
 {{- end -}}

@@ -16,4 +16,4 @@ pub use kind::{Column, Constant, Kind, Kubernetes, Syncing};
 pub use resource::{Metadata, OwnedBy, Resource, Spec, SubKinds, TOP};
 pub use shapes::{Many, Member, MessageShape, Rules, Shape, ShapeId, Shapes};
 pub use target::{AnswerPath, Features, Limits, Target, Within};
-pub use words::{Condition, Ownership, Says, Words};
+pub use words::{Condition, Identity, Ownership, Says, Words};

@@ -74,13 +74,33 @@ pub struct Ownership {
     pub value: String,
     /// Further labels of what is in a scope, that people see whose it is; [`Ownership::WORDS`] stand in their texts.
     pub scoped: BTreeMap<String, String>,
+    /// How several operators that work in one scope tell their resources from each other's.
+    pub identity: Option<Identity>,
+}
+
+/// What an operator of a scope is known by, and where it keeps that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The label, one of [`Ownership::scoped`], that a resource in a scope has with our value if it is ours.
+    pub label: String,
+    /// The Secret that holds what stands for [`Ownership::IDENTITY`]; [`Identity::RELEASE`] in it stands for the release.
+    pub secret: String,
+    /// Its keys: what the first has that is there, holds; without any the first is written.
+    pub keys: Vec<String>,
+}
+
+impl Identity {
+    /// What stands for the name of the release in a Secret's name.
+    pub const RELEASE: &str = "{release}";
 }
 
 impl Ownership {
-    /// What stands for who this process is; a label with one that nobody has said is left out.
-    pub const OF_PROCESS: [&str; 3] = ["{owner-email}", "{token}", "{operator-namespace}"];
-    /// What can stand in a label: the same, and what stands for the object.
-    pub const WORDS: [&str; 7] = [
+    /// What stands for the operator's identity.
+    pub const IDENTITY: &str = "{operator-id}";
+    /// What can stand in a label, for this process or for the object; a label with one for which there is nothing is left
+    /// out.
+    pub const WORDS: [&str; 8] = [
+        Self::IDENTITY,
         "{owner-email}",
         "{token}",
         "{operator-namespace}",
@@ -89,4 +109,11 @@ impl Ownership {
         "{api-version}",
         "{kind}",
     ];
+
+    /// The label that a resource in a scope must have to be ours, with its value; none while nobody has said who we are.
+    pub fn identity_mark(&self) -> Option<(&str, &str)> {
+        let label = &self.identity.as_ref()?.label;
+        let value = self.scoped.get(label)?;
+        (!value.contains(Self::IDENTITY)).then_some((label, value))
+    }
 }

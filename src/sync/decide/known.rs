@@ -168,6 +168,8 @@ pub enum Live {
 pub struct Found {
     /// It is marked as ours.
     pub owned: bool,
+    /// It is marked as another operator's, and how.
+    pub theirs: Option<String>,
     /// It is another kind of resource under the same name, and how.
     pub other_kind: Option<String>,
     /// It is older than our own last write: the server answered from a cache.

@@ -171,7 +171,13 @@ fn foreign(known: &Known, found: &Found) -> Step {
     } else if object.adopt == Adopt::IfIdentical {
         why += &format!(" It differs at {}.", few(&found.changed_if_ours));
     }
-    let says = with(understood(known), no(Which::Owned, "false", &why));
+    let outcome = if let Some(mark) = &found.theirs {
+        why = format!(" Its label {mark}.{why}");
+        "other"
+    } else {
+        "false"
+    };
+    let says = with(understood(known), no(Which::Owned, outcome, &why));
     let what = format!("a resource of that name exists and is not owned by the operator.{why}");
     finish(Outcome::Failed(what), says, Wake::Slow)
 }
