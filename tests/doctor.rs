@@ -139,14 +139,29 @@ fn what_is_well_is_found_well_and_what_is_not_is_named() {
     );
     assert!(!found.contains_key("Operator's identity"), "of a scope alone: {found:#?}");
     let scoped = ["--namespace=default", "--scope=/staging", &server, &identity];
-    for (kubeconfig, expected, part) in [
-        (&admin, "passed", "kept in the Secret default/teleport-shared-state"),
-        (&nobody, "failed", r#""resourceNames":["teleport-shared-state"]"#),
-    ] {
-        let found = checks(kubeconfig, &[], &scoped);
-        let (state, said) = &found["Operator's identity"];
-        assert!(state == expected && said.contains(part), "{state}: {said}");
-    }
+    let identity_of = |kubeconfig: &Path| checks(kubeconfig, &[], &scoped)["Operator's identity"].clone();
+    let fails_for = |verb: &str| {
+        let (state, said) = identity_of(&nobody);
+        assert!(state == "failed" && said.contains(&format!("may not {verb} the Secret")), "{state}: {said}");
+        said
+    };
+    assert_eq!(identity_of(&admin).0, "passed", "who may make the Secret makes it");
+    let said = fails_for("get");
+    let rule = &said[said.find('{').expect("a rule")..=said.rfind('}').expect("a rule")];
+    let rule: Value = serde_json::from_str(rule).expect("JSON");
+    let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "state" },
+        "rules": [rule] });
+    kubernetes.kubectl_with(&["create", "-f", "-"], &role.to_string());
+    kubernetes.kubectl(&[
+        "create",
+        "rolebinding",
+        "state",
+        "--role=state",
+        "--serviceaccount=default:nobody",
+    ]);
+    fails_for("create");
+    kubernetes.kubectl(&["create", "secret", "generic", "teleport-shared-state"]);
+    assert_eq!(identity_of(&nobody).0, "passed");
     let (state, said) = &found["target permissions"];
     assert_eq!(state, "failed");
     assert!(said.contains(r#"{"resources":["access_graph_settings"],"verbs":["#), "{said}");

@@ -73,7 +73,7 @@ fn a_deletion_of_one_of_several_kinds_must_say_which() {
 /// Name of the case, what stands in the file, and what is put in its place.
 type Slip = (&'static str, &'static str, &'static str);
 
-const TARGET: [Slip; 30] = [
+const TARGET: [Slip; 31] = [
     (
         "a label of nothing",
         "value = \"kubernetes\"\n",
@@ -83,6 +83,11 @@ const TARGET: [Slip; 30] = [
         "an identity in no label",
         "value = \"kubernetes\"\n",
         "value = \"kubernetes\"\nscoped = { owner = \"{name}\" }\nidentity = { label = \"owner\", secret = \"s\", keys = [\"k\"] }\n",
+    ),
+    (
+        "a label of an identity that is kept nowhere",
+        "value = \"kubernetes\"\n",
+        "value = \"kubernetes\"\nscoped = { owner = \"{operator-id}\" }\n",
     ),
     ("unknown key", "category    =", "kategory    ="),
     ("a missing table", "[ownership]\nlabel = \"managed-by\"\nvalue = \"kubernetes\"\n", ""),

@@ -12,6 +12,7 @@ use crate::access::{identity_rule, kubernetes_rules};
 use crate::app::{self, Config, Kept};
 use crate::crd::crd;
 use crate::kube::errors::Error;
+use crate::kube::identity::is_there;
 use crate::kube::review::{Action, may};
 use crate::kube::served;
 use crate::mapping::plan::Target;
@@ -52,21 +53,31 @@ const IDENTITY: &str = "Operator's identity";
 async fn identity(client: &Client, kept: &Kept) -> Check {
     let Kept { namespace, secret, .. } = kept;
     let rule = identity_rule(secret);
-    for mut action in actions(&json!([rule]), Some(namespace), None) {
-        action.name = Some(secret.clone());
-        match may(client, &action).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let detail = format!("may not {} the Secret {namespace}/{secret}", action.verb);
-                let advice = format!(
-                    "the Role in {namespace} needs the rule {rule}, and there must be the Secret; the chart makes both"
-                );
-                return Check::failed(IDENTITY, detail).advice(advice);
+    let advice = format!(
+        "the Role in {namespace} needs the rule {rule}, and there must be the Secret; the chart makes both"
+    );
+    let asked = async {
+        let mut needed = actions(&json!([rule]), Some(namespace), None);
+        needed.iter_mut().for_each(|action| action.name = Some(secret.clone()));
+        for action in &needed {
+            if !may(client, action).await? {
+                return Ok(Some(action.verb.clone()));
             }
-            Err(error) => return Check::failed(IDENTITY, error.to_string()),
         }
+        // A Role can't name what is yet to be made.
+        let (verb, resource) = ("create".to_owned(), "secrets".to_owned());
+        let namespace = Some(namespace.clone());
+        let make = Action { verb, group: String::new(), resource, namespace, name: None };
+        let made = is_there(client, &kept.namespace, secret).await? || may(client, &make).await?;
+        Ok::<_, Error>((!made).then_some(make.verb))
+    };
+    match asked.await {
+        Ok(None) => Check::passed(IDENTITY, format!("kept in the Secret {namespace}/{secret}")),
+        Ok(Some(verb)) => {
+            Check::failed(IDENTITY, format!("may not {verb} the Secret {namespace}/{secret}")).advice(advice)
+        }
+        Err(error) => Check::failed(IDENTITY, error.to_string()),
     }
-    Check::passed(IDENTITY, format!("kept in the Secret {namespace}/{secret}"))
 }
 
 /// Everything that the Role has, in one namespace or in all; of Leases, what is needed where the Lease is.

@@ -47,6 +47,16 @@ pub async fn identity(
     Err(last.unwrap_or_else(|| refused(&what, "what was written isn't there")))
 }
 
+/// Whether the Secret is there.
+///
+/// # Errors
+/// Those of the call.
+pub async fn is_there(client: &Client, namespace: &str, secret: &str) -> Result<bool, Error> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let found = call("get", format!("secrets {namespace}/{secret}"), api.get_metadata_opt(secret)).await?;
+    Ok(found.is_some())
+}
+
 fn held(secret: &Secret, keys: &[String]) -> Option<String> {
     let data = secret.data.as_ref()?;
     let ByteString(bytes) = keys.iter().filter_map(|key| data.get(key)).find(|value| !value.0.is_empty())?;

@@ -202,6 +202,11 @@ impl Build<'_> {
                 .map(|at| &rest[at..])
                 .and_then(|found| Some(found.split_at(found.find('}')? + 1)))
             {
+                if word == Ownership::IDENTITY && identity.text("label").is_none() {
+                    let message = "nothing says where the operator's identity is kept".to_owned();
+                    let help = "`[ownership.identity]` does".to_owned();
+                    self.error(message, text.span.clone(), Some(help));
+                }
                 if !Ownership::WORDS.contains(&word) {
                     let help = did_you_mean(word, Ownership::WORDS);
                     let help = help.or_else(|| Some(format!("known here: {}", Ownership::WORDS.join(", "))));
