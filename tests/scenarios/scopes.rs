@@ -16,10 +16,10 @@ fn scoped(name: &str, scope: &str) -> Value {
 }
 
 /// What a Role of the chart allows an operator of a scope beyond one without, and the Secret that it is about.
-const STATE: &str = r#"
+pub const STATE: &str = r#"
 apiVersion: v1
 kind: Secret
-metadata: {name: one-shared-state}
+metadata: {name: teleport-shared-state}
 ---
 apiVersion: v1
 kind: Secret
@@ -29,7 +29,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: operator-state}
 rules:
-- {apiGroups: [""], resources: [secrets], resourceNames: [one-shared-state, another-shared-state], verbs: [get, patch]}
+- {apiGroups: [""], resources: [secrets], resourceNames: [teleport-shared-state, another-shared-state], verbs: [get, patch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -76,7 +76,7 @@ fn an_operator_with_a_scope_has_that_scope_and_no_other() {
     let sandbox = Sandbox::start();
     let mut world = World::without_operator("scopes");
     world.apply(STATE);
-    run(&mut world, &sandbox, "one", "/staging");
+    run(&mut world, &sandbox, "teleport", "/staging");
     world.apply_all([
         &role("my-role", &["root"]),
         &scoped("shells", "/staging"),
@@ -100,7 +100,7 @@ fn an_operator_with_a_scope_has_that_scope_and_no_other() {
         || sandbox.server.snapshot().remove(MESSAGE).unwrap_or_default().into_keys().collect::<Vec<_>>();
     assert_eq!(stored(), ["shells in /staging"]);
 
-    run(&mut world, &sandbox, "one", "/staging/eu");
+    run(&mut world, &sandbox, "teleport", "/staging/eu");
     world.until_ready(KIND, "nested");
     let other = r#"Resource scope "/staging" does not match the operator scope "/staging/eu"."#;
     until_says(&world, KIND, "shells", ("False", "NonMatchingScope", other));
@@ -117,7 +117,7 @@ fn operators_of_one_scope_tell_their_resources_apart() {
     let sandbox = Sandbox::start();
     let mut world = World::without_operator("scopes-shared");
     world.apply(STATE);
-    run(&mut world, &sandbox, "one", "/staging");
+    run(&mut world, &sandbox, "teleport", "/staging");
     world.apply_all([&scoped("shells", "/staging")]);
     world.until_ready(KIND, "shells");
     let label = || {
@@ -129,7 +129,7 @@ fn operators_of_one_scope_tell_their_resources_apart() {
         let text = world.kubectl(&["get", "secret", name, "-o", "jsonpath={.metadata.uid}"]);
         Value::String(text)
     };
-    let (one, another) = (uid("one-shared-state"), uid("another-shared-state"));
+    let (one, another) = (uid("teleport-shared-state"), uid("another-shared-state"));
     assert_eq!(label(), one);
 
     // The same objects in the hands of another operator: as when they are moved, with their statuses, to another cluster.
@@ -149,7 +149,7 @@ fn operators_of_one_scope_tell_their_resources_apart() {
     assert_eq!(label(), another);
 
     // And back, to an operator that is the same as before.
-    run(&mut world, &sandbox, "one", "/staging");
+    run(&mut world, &sandbox, "teleport", "/staging");
     world.delete(KIND, "own");
     world.until_gone(KIND, "own");
     let left = sandbox.server.snapshot().remove(MESSAGE).unwrap_or_default();

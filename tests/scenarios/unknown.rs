@@ -9,14 +9,18 @@ use teleport_operator::translate::compare::differences;
 
 use crate::manifests::{examples, is_synced, refusal};
 use crate::sandbox::Sandbox;
+use crate::scopes::STATE;
 use crate::world::World;
 
 /// The scope of all examples that have one.
 const SCOPE: &str = "/staging";
 
 /// Labels of what is in a scope that depend on the operator and on where its objects are: there is no token here, nor a pod.
-const OWN: [&str; 2] =
-    ["resources.teleport.dev/owner-email", "resources.teleport.dev/custom-resource-namespace"];
+const OWN: [&str; 3] = [
+    "resources.teleport.dev/operator-id",
+    "resources.teleport.dev/owner-email",
+    "resources.teleport.dev/custom-resource-namespace",
+];
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
@@ -26,6 +30,7 @@ fn text(value: &Value) -> &str {
 fn come_and_go(namespace: &str, flags: &[&str], is_meant: impl Fn(&Value) -> bool) {
     let sandbox = Sandbox::start();
     let mut world = World::without_operator(namespace);
+    world.apply(STATE);
     let flags: Vec<&str> = sandbox.flags().into_iter().chain(flags.iter().copied()).collect();
     world.run(&flags);
     let mut documents = examples();
