@@ -109,6 +109,15 @@ mod tests {
         Process::start(guarded("sh").args(["-c", script]), &folder.join("log")).unwrap()
     }
 
+    /// The first that it says.
+    fn said(process: &Process) -> String {
+        let began = Instant::now();
+        while process.log_end().is_empty() && began.elapsed() < SOON {
+            sleep(Duration::from_millis(5));
+        }
+        process.log_end().trim().to_owned()
+    }
+
     #[test]
     fn what_it_says_and_how_it_ends_is_known() {
         let folder = tempfile::tempdir().unwrap();
@@ -121,10 +130,7 @@ mod tests {
     fn signals_reach_it() {
         let folder = tempfile::tempdir().unwrap();
         let process = shell("trap 'exit 4' TERM; echo ready; while :; do sleep 0.01; done", folder.path());
-        let began = Instant::now();
-        while process.log_end().is_empty() && began.elapsed() < SOON {
-            sleep(Duration::from_millis(5));
-        }
+        said(&process);
         process.signal("TERM").unwrap();
         assert_eq!(process.wait(SOON).unwrap().unwrap().code(), Some(4));
     }
@@ -133,11 +139,7 @@ mod tests {
     fn it_goes_with_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let process = shell("echo $$; exec sleep 1000", folder.path());
-        let began = Instant::now();
-        while process.log_end().is_empty() && began.elapsed() < SOON {
-            sleep(Duration::from_millis(5));
-        }
-        let program = PathBuf::from(format!("/proc/{}", process.log_end().trim()));
+        let program = PathBuf::from(format!("/proc/{}", said(&process)));
         assert!(program.exists());
         drop(process);
         assert!(!program.exists());

@@ -331,7 +331,10 @@ impl<C: Cluster, R: Remote> Run<'_, C, R> {
         let changed = differences(live);
         Found {
             owned,
-            theirs: other_operator(ownership, resource, live),
+            theirs: match owned {
+                true => None,
+                false => other_operator(ownership, resource, live),
+            },
             other_kind: self.other_kind(live),
             stale: self.memory.has_replaced(&revision),
             changed_if_ours: match owned {

@@ -89,7 +89,7 @@ pub fn is_marked(ownership: &Ownership, resource: &Resource, live: &DynamicMessa
         OwnedBy::Record => return false,
         OwnedBy::Mark => {}
     }
-    marks(ownership, resource, live).all(|(key, value)| label(resource, live, key).as_deref() == Some(value))
+    lacking(ownership, resource, live).is_none()
 }
 
 /// What a resource must be labelled with to be ours; in a scope that is more than elsewhere.
@@ -108,12 +108,16 @@ fn label(resource: &Resource, live: &DynamicMessage, key: &str) -> Option<String
     Some(labels.as_map()?.get(&MapKey::String(key.to_owned()))?.as_str()?.to_owned())
 }
 
-/// Which other operator a resource says that it belongs to, where it is one of ours but for that.
+/// The first of the labels of what is ours that a resource doesn't have.
+fn lacking<'a>(ownership: &'a Ownership, resource: &Resource, live: &DynamicMessage) -> Option<&'a str> {
+    let mut marks = marks(ownership, resource, live);
+    marks.find(|(key, value)| label(resource, live, key).as_deref() != Some(value)).map(|(key, _)| key)
+}
+
+/// How a resource that isn't ours says that it is another operator's, where it is one of ours but for that.
 pub fn other_operator(ownership: &Ownership, resource: &Resource, live: &DynamicMessage) -> Option<String> {
-    let mut lacking = marks(ownership, resource, live)
-        .filter(|(key, value)| label(resource, live, key).as_deref() != Some(value));
-    let (key, _) = lacking.next()?;
-    (key != ownership.label).then(|| match label(resource, live, key) {
+    let key = lacking(ownership, resource, live).filter(|key| *key != ownership.label)?;
+    Some(match label(resource, live, key) {
         Some(other) => format!("`{key}` is `{other}`"),
         None => format!("`{key}` is missing"),
     })

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use teleport_operator::access::identity_rule;
 
 use crate::helm::{chart, own};
 use crate::place::Place;
@@ -165,6 +166,9 @@ fn who_an_operator_is_outlives_its_release() {
         place.helm(&[&[verb, "teleport-operator", &chart, "--values", &values], more].concat())
     };
     release("install", &[]);
+    let role = place.objects("role")["teleport-operator"]["rules"].clone();
+    let rules = role.as_array().expect("rules");
+    assert!(rules.contains(&identity_rule(STATE)), "as the program says itself that it needs: {role}");
     place.kubectl(&["patch", "secret", STATE, "-p", r#"{"stringData": {".operator-id": "we"}}"#], "");
     let before = place.objects("secret")[STATE].clone();
     let is_there = || {
